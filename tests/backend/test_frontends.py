@@ -97,7 +97,9 @@ def test_build_makes_the_wheel_from_the_sdist(
             assert (prepared / name).read_bytes() == data
 
 
-@pytest.mark.parametrize("name", build_frontends.FRONTENDS)
+@pytest.mark.parametrize(
+    "name", ["uv", *(pytest.param(name, marks=pytest.mark.slow) for name in ("pip", "build"))]
+)
 def test_every_frontend_makes_the_same_wheels_of_all_samples(
     name: str, built: Built, every_project: Callable[[str], Path], tmp_path: Path
 ) -> None:

@@ -23,7 +23,9 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return work
 
 
-@pytest.mark.parametrize("name", FIVE)
+@pytest.mark.parametrize(
+    "name", [*FIVE[:2], *(pytest.param(name, marks=pytest.mark.slow) for name in FIVE[2:])]
+)
 def test_five_popular_packages_run_in_a_conda_environment(place: Path, name: str) -> None:
     install_and_import(name, read_list()[name], place / "channel", place / "python", place)
 

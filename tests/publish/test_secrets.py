@@ -202,6 +202,7 @@ build-backend = "zq_backend_of_ours"
 """
 
 
+@pytest.mark.slow
 def test_no_password_is_in_the_process_list_when_a_trial_builds_an_sdist(
     watched: Watched, private_pypiserver: str, tmp_path: Path
 ) -> None:

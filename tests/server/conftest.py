@@ -77,21 +77,23 @@ def new_place(settings: Settings) -> Place:
 
 #: What every store must do: these modules run on SQLite with files and on PostgreSQL with S3.
 CONTRACT = {
-    "test_pypi",
-    "test_conda",
     "test_store",
     "test_kills",
     "test_processes",
     "test_races",
-    "test_namespaces",
     "test_fast_readers",
 }
+#: These do too, on PostgreSQL with S3 only among the slow tests.
+PAGES = {"test_pypi", "test_conda", "test_namespaces"}
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "store" in metafunc.fixturenames:
-        in_contract = metafunc.module.__name__.rpartition(".")[2] in CONTRACT
-        names = ["sqlite+files", "postgresql+s3"] if in_contract else ["sqlite+files"]
+        module = metafunc.module.__name__.rpartition(".")[2]
+        names: list[object] = ["sqlite+files"]
+        if module in CONTRACT | PAGES:
+            marks = [pytest.mark.slow] if module in PAGES else []
+            names.append(pytest.param("postgresql+s3", marks=marks))
         metafunc.parametrize("store", names, indirect=True)
 
 

@@ -20,6 +20,7 @@ def anaconda(served: Place, tmp_path: Path) -> CommandLine:
     return run
 
 
+@pytest.mark.slow
 def test_a_user_uploads_shows_labels_moves_copies_and_removes(
     anaconda: CommandLine, served: Place, tmp_path: Path
 ) -> None:
@@ -72,6 +73,7 @@ def test_a_user_uploads_shows_labels_moves_copies_and_removes(
     assert served.get(f"/main/noarch/{conda}").status_code == 404
 
 
+@pytest.mark.slow
 def test_tokens_are_made_listed_used_and_removed(
     anaconda: CommandLine, served: Place, tmp_path: Path
 ) -> None:

@@ -24,6 +24,7 @@ def anaconda(served: Place, tmp_path: Path) -> CommandLine:
     return run
 
 
+@pytest.mark.slow
 def test_what_an_uploader_says_of_a_file_is_kept_and_shown(
     anaconda: CommandLine, served: Place, tmp_path: Path
 ) -> None:

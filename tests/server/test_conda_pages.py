@@ -144,6 +144,7 @@ def test_a_notice_is_one_line_that_a_terminal_can_show(place: Place, message: st
         notices.add(place.registry, OPERATOR, "main", NoticeRequest(message))
 
 
+@pytest.mark.slow
 def test_the_command_line_adds_lists_and_removes_notices(
     tmp_path: Path, twofold: Callable[..., Any]
 ) -> None:

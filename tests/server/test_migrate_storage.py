@@ -7,6 +7,8 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from tests.factories.packages import make_wheel, sha256_of
 from tests.server.conftest import Place, new_place
 from tests.servers.stores import S3, PostgreSQL
@@ -85,6 +87,7 @@ def test_a_move_repeated_after_the_switch_loses_no_upload(tmp_path: Path) -> Non
     assert list_projects(new) == ["ours", "since"]
 
 
+@pytest.mark.slow
 def test_a_store_of_an_unfinished_move_is_opened_by_nobody_until_the_move_has_finished(
     tmp_path: Path,
 ) -> None:

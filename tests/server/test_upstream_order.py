@@ -207,6 +207,7 @@ def test_pages_are_revalidated_on_demand(
     assert len(files_of(served, "eggs")) == 2
 
 
+@pytest.mark.slow
 def test_the_command_adds_orders_lists_and_removes_upstreams(
     place: Place, static: StaticServer, twofold: Callable[..., Any]
 ) -> None:

@@ -119,6 +119,7 @@ def test_upload_times_are_read_in_every_spelling(written: str) -> None:
     assert Policy(min_age=1).find_reason("spam", file, before) is not None
 
 
+@pytest.mark.slow
 def test_the_command_sets_and_shows_the_policy(front: Place, twofold: Callable[..., Any]) -> None:
     def admin(*words: object) -> Any:
         ran = twofold("admin", "--data", front.settings.data, "upstream", *words, "--json")

@@ -66,6 +66,7 @@ def test_anaconda_uploads_a_conda_package_and_a_wheel_for_both_worlds(
     assert clients.run(clients.conda_python(prefix), "-c", USE, cwd=tmp_path).strip()
 
 
+@pytest.mark.slow
 def test_anaconda_uploads_the_conda_package_of_a_wheel_that_is_there_already(
     clients: Clients, project: Path, tmp_path: Path
 ) -> None:

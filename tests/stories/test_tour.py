@@ -36,10 +36,18 @@ def test_the_example_walks_the_whole_road_within_a_minute(
 @pytest.mark.parametrize(
     ("requirement", "call"),
     [
-        pytest.param("docopt==0.6.2", "docopt.docopt('usage: x', [])", id="setup.py alone"),
+        pytest.param(
+            "docopt==0.6.2",
+            "docopt.docopt('usage: x', [])",
+            id="setup.py alone",
+            marks=pytest.mark.slow,
+        ),
         pytest.param("idna==3.10", "idna.encode('twofold')", id="flit"),
         pytest.param(
-            "sqlparse==0.5.3", "sqlparse.split('select 1;')", id="hatchling and an entry point"
+            "sqlparse==0.5.3",
+            "sqlparse.split('select 1;')",
+            id="hatchling and an entry point",
+            marks=pytest.mark.slow,
         ),
     ],
 )
