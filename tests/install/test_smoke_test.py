@@ -157,6 +157,7 @@ def test_a_package_without_tests_has_none(tmp_path: Path) -> None:
     assert extract_tests(package, tmp_path / "tests") is None
 
 
+@pytest.mark.slow
 @linux_only
 def test_publish_with_try_installs_from_where_it_was_published(
     twofold: Callable[..., Any], built: Path, registry: Any

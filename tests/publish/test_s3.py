@@ -152,6 +152,7 @@ class Website(FakeServer):
     do_HEAD = do_GET
 
 
+@pytest.mark.slow
 def test_a_release_in_a_bucket_is_tried_where_its_users_read_it(
     release: Release,
     bucket: tuple[str, str],

@@ -164,6 +164,7 @@ def test_no_token_is_in_the_process_list_at_any_step_up_to_the_trial(
     assert_no_file_holds(registry.token, project)
 
 
+@pytest.mark.slow
 def test_no_token_is_in_the_process_list_when_an_index_of_users_is_tried(
     release: Release, watched: Watched, pypiserver: str
 ) -> None:

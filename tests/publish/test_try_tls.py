@@ -21,6 +21,7 @@ from twofold.publish.order import Order, prepare
 from twofold.publish.responses import RetryPolicy
 
 
+@pytest.mark.slow
 def test_both_worlds_trust_the_authority_of_the_target(
     twofold: Callable[..., Any], release: Release, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,6 +6,8 @@ import os
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from tests.factories.packages import make_conda, make_sdist, make_wheel
 from tests.server.conftest import Place
 
@@ -73,6 +75,7 @@ def test_anaconda_logs_in_uploads_shows_and_removes(served: Place, tmp_path: Pat
     assert "from_wheel" not in served.get("/main/noarch/repodata.json").text
 
 
+@pytest.mark.slow
 def test_anaconda_reports_a_wrong_password(served: Place) -> None:
     run("anaconda", "config", "--set", "url", f"{served.url}/api")
     message = run("anaconda", "login", "--username", "owner", "--password", "wrong", code=1)

@@ -61,6 +61,7 @@ def list_projects(place: Place) -> list[str]:
         return [project.key for project in channels.list_projects(db, 1)]
 
 
+@pytest.mark.slow
 def test_a_move_never_replaces_what_the_target_holds_by_itself(tmp_path: Path) -> None:
     old, new = open_place(tmp_path / "old"), open_place(tmp_path / "new")
     old.publish(make_wheel(tmp_path, "ours"))
@@ -76,6 +77,7 @@ def test_a_move_never_replaces_what_the_target_holds_by_itself(tmp_path: Path) -
     assert list_projects(new) == ["ours"]
 
 
+@pytest.mark.slow
 def test_a_move_repeated_after_the_switch_loses_no_upload(tmp_path: Path) -> None:
     old = open_place(tmp_path / "old")
     old.publish(make_wheel(tmp_path, "ours"))

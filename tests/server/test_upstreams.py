@@ -371,6 +371,7 @@ def test_uv_finds_releases_that_fit_together_where_the_newest_do_not(
     assert [token for token in tokens if token.name == "follow"] == []  # revoked
 
 
+@pytest.mark.slow
 def test_the_command_line_adds_lists_follows_and_removes(
     served: Place, behind: Place, tmp_path: Path, twofold: Callable[..., Any]
 ) -> None:
