@@ -13,7 +13,7 @@ def make_wheel(folder: Path, name: str, version: str, requires: str = "", code: 
     info = f"{name}-{version}.dist-info"
     needs = f"Requires-Dist: {requires}\n" if requires else ""
     with zipfile.ZipFile(path, "w") as archive:
-        source = f"def told():\n    return '{version}'\n"
+        source = f"def version():\n    return '{version}'\n"
         archive.writestr(f"{name}/__init__.py", code + source)
         archive.writestr(
             f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{needs}"

@@ -38,7 +38,7 @@ def other_index(tmp_path: Path, served: Callable[[Path], str], monkeypatch: Any)
 
 
 def reported(python: Path, name: str) -> str:
-    code = f"import {name}; print({name}.told())"
+    code = f"import {name}; print({name}.version())"
     return subprocess.run([python, "-c", code], capture_output=True, text=True, check=True).stdout
 
 

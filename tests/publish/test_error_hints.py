@@ -24,7 +24,7 @@ TARGETS = {
     "artifactory": 'url = "{}/conda/lab"',
 }
 
-SAID = {
+MESSAGES = {
     400: "twofold check",
     401: "the token from the environment (TWOFOLD_TOKEN_THERE) is wrong, expired or revoked",
     403: "the token from the environment (TWOFOLD_TOKEN_THERE) is wrong or lacks the permission",
@@ -72,7 +72,7 @@ def test_every_refusal_of_every_kind_of_target_says_what_to_do(
     file = make(tmp_path, "my_package", "1.0")
     with run_server(Refusing) as (address, store):
         configured(tmp_path, kind, address)
-        for status, message in SAID.items():
+        for status, message in MESSAGES.items():
             if kind == "anaconda" and status == 409:
                 continue  # there it says that the package is known already
             store.other["status"] = status

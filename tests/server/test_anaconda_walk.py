@@ -134,9 +134,9 @@ def test_attributes_of_an_announcement_are_kept_but_never_replace_the_files_own(
     attrs = {"operatingsystem": "linux", "subdir": "evil", "build_number": 99, "depends": []}
     with package.open("rb") as stream:
         place = ("owner", "one", "1.0.0", f"noarch/{package.name}")
-        own.upload(*place, stream, "conda", "<b>said</b>", attrs=attrs)
+        own.upload(*place, stream, "conda", "<b>described</b>", attrs=attrs)
     output = own.distribution("owner", "one", "1.0.0", f"noarch/{package.name}")
-    assert output["description"] == "<b>said</b>"
+    assert output["description"] == "<b>described</b>"
     assert output["attrs"]["operatingsystem"] == "linux"
     assert output["attrs"]["subdir"] == "noarch" and output["attrs"]["build_number"] == 0
     assert output["attrs"]["depends"] == ["python"]

@@ -104,9 +104,9 @@ def test_every_client_publishes_and_installs(
     words = ["--python", sys.executable, "--target", target, "--no-config", *index, "by-twine"]
     run("uv", "pip", "install", *words)
     assert (target / "by_twine").is_dir()
-    said = anaconda("download", "owner/by_anaconda")
+    output = anaconda("download", "owner/by_anaconda")
     found = list((tmp_path / "downloads").rglob(uploaded.name))
-    assert [path.read_bytes() for path in found] == [uploaded.read_bytes()], said
+    assert [path.read_bytes() for path in found] == [uploaded.read_bytes()], output
 
     place.publish(make_python(files))
     for channel in (f"{url}/main", f"{url}/t/{place.token}/main"):

@@ -34,8 +34,8 @@ def test_verify_names_the_files_of_what_is_damaged_or_missing(
         done.file.sha256: ["main/my_package-1.0.0-py3-none-any.whl"],
         done.converted[0].sha256: [f"main/{done.converted[0].basename}"],
     }
-    said = twofold("admin", "verify", "--data", place.settings.data)
-    assert said.code == 1 and "(main/my_package-1.0.0-py3-none-any.whl)" in said.err
+    checked = twofold("admin", "verify", "--data", place.settings.data)
+    assert checked.code == 1 and "(main/my_package-1.0.0-py3-none-any.whl)" in checked.err
 
 
 def test_a_move_from_a_store_that_misses_an_object_names_the_way_on(

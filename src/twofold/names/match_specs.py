@@ -67,7 +67,7 @@ def _split_build(rest: str) -> tuple[str, str]:
     exact = re.fullmatch(r"==?([^=<>!~,|\s]+)=([^=,|\s]+)", rest)
     if exact:
         return exact[1], exact[2]
-    # A blank after an operator or a comma is none between version and build.
+    # A blank after an operator or a comma does not separate version and build.
     words = re.split(r"(?<![\s,|<>=!~(])\s+(?![\s,|)<>=!~])", rest, maxsplit=1)
     return re.sub(r"\s+", "", words[0]), words[1] if len(words) > 1 else ""
 

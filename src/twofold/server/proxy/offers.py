@@ -267,7 +267,7 @@ class PlanRun(SyncRun):
             if best is not None:
                 self._read_required(best)
         except (Unreachable, Refused, BadFile) as error:
-            log.debug("%s was not read ahead: %s", requirement, error)  # it is said in its turn
+            log.debug("%s was not read ahead: %s", requirement, error)  # its own turn reports it
 
     def _read_newest(self, key: str, requested: RequestedProject) -> Sequence[str] | None:
         """Choose the best matching file; return its requirements, by metadata if there is some."""

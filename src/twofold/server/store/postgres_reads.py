@@ -44,6 +44,7 @@ class PostgresReads:
         self._loop = asyncio.get_running_loop()
         self._connection: Any = None  # SQLAlchemy's, which keeps the driver's alive
         self._wire: Any = None  # libpq's connection (psycopg.pq.PGconn)
+        self._socket = -1  # its socket, which a lost connection does not name any more
         self._connecting: asyncio.Task[None] | None = None
         self._retry_at = 0.0
         self._jobs: deque[_Job] = deque()
@@ -95,7 +96,8 @@ class PostgresReads:
         try:
             connection: Any = await asyncio.to_thread(self._database.open_for_good)
             wire = connection.driver_connection.pgconn
-            self._loop.add_reader(wire.socket, self._on_readable)
+            self._socket = wire.socket
+            self._loop.add_reader(self._socket, self._on_readable)
             self._connection, self._wire = connection, wire
         except StoreUnreachable:
             self._retry_at = time.monotonic() + RETRY_AFTER
@@ -154,7 +156,7 @@ class PostgresReads:
         """Give up the connection; all that wait take the normal route."""
         if self._deadline is not None:
             self._deadline.cancel()
-        self._loop.remove_reader(self._wire.socket)
+        self._loop.remove_reader(self._socket)
         connection, self._connection, self._wire = self._connection, None, None
         self._loop.run_in_executor(None, connection.invalidate)
         self._retry_at = time.monotonic() + RETRY_AFTER
