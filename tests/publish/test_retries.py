@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -126,3 +127,27 @@ def test_an_endless_answer_is_not_read_into_memory() -> None:
         pytest.raises(TwofoldError, match="sent an answer of more than 64 MiB"),
     ):
         HttpClient().get(f"{address}/simple/")
+
+
+class BusyFiles(FakeServer):
+    """Sends a file once it has refused the first requests, each with a short body."""
+
+    def do_GET(self) -> None:
+        seen = self.store.other.setdefault("seen", [])
+        seen.append(self.client_address)
+        status, body = (503, b"try later") if len(seen) <= 2 else (200, b"file")
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+
+def test_no_attempt_is_spent_on_a_connection_with_an_unread_body() -> None:
+    waited: list[float] = []
+    with run_server(BusyFiles) as (address, store):
+        client = HttpClient(RetryPolicy(sleep=waited.append))
+        for _ in range(3):
+            assert client.fetch_sha256(f"{address}/file") == sha256(b"file").hexdigest()
+        client.close()
+        assert (len(waited), len(store.other["seen"])) == (2, 5)
+        assert len(set(store.other["seen"][2:])) == 1  # a body that was read frees its connection

@@ -51,6 +51,7 @@ from twofold.publish.transport import (
     make_form_body,
     read_blocks,
     read_body,
+    release_connection,
 )
 
 if TYPE_CHECKING:
@@ -158,7 +159,7 @@ class HttpClient:
                     read_body(response, url),
                 )
             finally:
-                response.release_conn()
+                release_connection(response)
         self._has_answered = True
         if os.environ.get("TWOFOLD_VERBOSE"):
             print(f"{method} {redact_url(url)}: {answer.status}", file=sys.stderr)
@@ -248,7 +249,7 @@ class HttpClient:
                     return HttpResult(status, reason, response.headers, read_body(response, url))
                 return HttpResult(200, reason, {}, read_blocks(response, into).encode())
             finally:
-                response.release_conn()
+                release_connection(response)
 
     def make_refusal(self, result: HttpResult, url: str, hint: str = "") -> Refused:
         """The exception for a refusal: the server's reason without our secrets, and a hint.

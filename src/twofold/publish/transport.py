@@ -206,6 +206,13 @@ def read_blocks(response: BaseHTTPResponse, into: BinaryIO | None) -> str:
     return digest.hexdigest()
 
 
+def release_connection(response: BaseHTTPResponse) -> None:
+    """Let the next request have the connection; close it if a part of the body is unread."""
+    if not response.closed:
+        response.close()  # the next response would begin with the rest of this one
+    response.release_conn()
+
+
 @contextmanager
 def error_context(url: str, secrets: Sequence[Secret]) -> Iterator[None]:
     """Translate exceptions of urllib3 into ours, with secrets redacted."""
