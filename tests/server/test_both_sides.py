@@ -9,7 +9,7 @@ import pytest
 from tests.factories.packages import make_wheel
 from tests.server.conftest import Place
 from tests.servers.upstream import StaticServer, add_upstream
-from tests.servers.upstream_reads import files_of
+from tests.servers.upstream_reads import JSON, files_of
 from twofold.server.proxy import config
 from twofold.server.proxy.policy import Policy
 
@@ -58,6 +58,33 @@ def test_a_search_finds_a_project_of_the_upstream_by_its_name(
     assert ("/main/project/spam" in front.get(f"/main?q={text}").text) is found
     files_of(front, "spam")
     assert "/main/project/spam" in front.get(f"/main?q={text}").text  # known from now on
+
+
+def test_the_search_of_programs_shows_both_sides(
+    front: Place, static: StaticServer, tmp_path: Path
+) -> None:
+    """Files of the channel and of the upstream, projects nobody fetched, and names in part."""
+    front.publish(make_wheel(tmp_path, "spam_of_ours", "2.0"))
+    found = {hit["name"]: hit for hit in front.get("/api/search?name=spam").json()}
+    assert found["spam"]["versions"] == ["1.0", "9.0", "10.0"]
+    assert found["spam"]["package_types"] == ["pypi"]
+    assert found["spam_of_ours"]["latest_version"] == "2.0"
+    files = front.get("/main/simple/spam/", Accept=JSON).json()["files"]
+    url = next(file["url"] for file in files if "-9.0-" in file["filename"])
+    front.get(f"/main{url.removeprefix('../..')}").raise_for_status()
+    static.fault = "hangs up"
+    (spam,) = front.get("/api/search?name=pam&type=conda").json()[:1]
+    assert spam["versions"] == ["1.0", "9.0", "10.0"] and spam["conda_platforms"] == ["noarch"]
+
+
+def test_a_search_for_no_name_and_for_a_private_one_asks_no_upstream(
+    front: Place, static: StaticServer
+) -> None:
+    for text in ("a/../b", "..", "spam%20eggs", "%C3%A4", "acme", "ACME.Tools"):
+        for path in (f"/api/search?name={text}", f"/main?q={text}"):
+            assert front.get(path).status_code == 200
+    assert front.get(f"/api/search?name={'x' * 200}").json() == []
+    assert static.requested == []
 
 
 @pytest.mark.parametrize("path", ["/main/project/acme-tools", "/main?q=acme", "/main?q=Acme_tools"])

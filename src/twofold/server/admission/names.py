@@ -10,6 +10,7 @@ permission to upload one project does not include publishing packages under anot
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable
 
 from twofold.errors import Refused
@@ -21,6 +22,9 @@ from twofold.server.context import Transaction
 from twofold.server.model import Action, Actor, Channel, Project
 from twofold.server.store import Connection, channels, projects, upstreams
 from twofold.server.store.upstreams import PYPI, Upstream
+
+#: A normalised name (PEP 503).
+_KEY = re.compile(r"-?[a-z0-9][a-z0-9-]{0,127}")
 
 
 def is_private(db: Connection, channel: Channel, name: str) -> bool:
@@ -34,9 +38,11 @@ def is_private(db: Connection, channel: Channel, name: str) -> bool:
 def find_sources(db: Connection, channel: Channel, kind: str, name: str) -> list[Upstream]:
     """Return the upstreams that may be asked for a name, in their order; none if it is private.
 
-    `name` is the project's, or the package's with a conda upstream.
+    `name` is the project's, or the package's with a conda upstream; what is no name has no source.
     """
     key = normalize_name(name)
+    if not _KEY.fullmatch(key):
+        return []
     found = [one for one in upstreams.find_upstreams(db, channel.id, kind) if one.may_have(key)]
     return found if found and not is_private(db, channel, name) else []
 

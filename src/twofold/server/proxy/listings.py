@@ -6,19 +6,24 @@ import logging
 from dataclasses import dataclass, replace
 from urllib.parse import quote
 
+from twofold.artifact import Kind
 from twofold.errors import Refused, Unreachable
 from twofold.names import normalize_name
 from twofold.names.version_order import sort_newest_first
-from twofold.server.admission.names import filter_private
+from twofold.server.admission.names import filter_private, find_sources
 from twofold.server.context import Registry, require_channel
-from twofold.server.model import Action, Channel, View
+from twofold.server.model import Action, Actor, Channel, View
 from twofold.server.pages.page_updates import MAIN
 from twofold.server.pages.project_json import ReleaseFile, describe_stored
-from twofold.server.proxy import metadata_cache, upstream_simple
-from twofold.server.proxy.fetch import FileRequest, find_fetchable, find_refusals
+from twofold.server.proxy import metadata_cache, offered_wheels, remote_files, upstream_simple
+from twofold.server.proxy.fetch import FileRequest, find_fetchable, find_refusals, has_upstream
+from twofold.server.proxy.metadata_cache import PYPI
 from twofold.server.proxy.remote_files import RemoteFile, RemoteProject
 from twofold.server.proxy.upstream_simple import QUARANTINED
-from twofold.server.store import channels, files, offers, upstream_cache
+from twofold.server.registry import administration, queries
+from twofold.server.registry.queries import MAX_HITS, SearchHit
+from twofold.server.store import Connection, channels, files, offers, upstream_cache
+from twofold.server.store.projects import ProjectSummary
 
 log = logging.getLogger("twofold.server")
 
@@ -143,6 +148,47 @@ def _describe(file: RemoteFile, refused: str) -> RemoteListing:
     )
 
 
+def search(registry: Registry, actor: Actor, text: str) -> list[SearchHit]:
+    """Return the projects with this text in their name in all readable channels, of both sides."""
+    hits = queries.search(registry, actor, text)
+    for channel in administration.list_readable_channels(registry, actor):
+        if len(hits) < MAX_HITS and has_upstream(registry, channel.name, PYPI):
+            names = search_remote(registry, View(actor, channel.name), text)
+            found = [SearchHit(channel, ProjectSummary(name, name, "")) for name in names]
+            hits += found[: MAX_HITS - len(hits)]
+    with registry.database.read() as db:
+        for hit in hits:
+            if has_upstream(registry, hit.channel.name, PYPI):
+                _add_remote(db, hit)
+    return hits
+
+
+def _add_remote(db: Connection, hit: SearchHit) -> None:
+    """Add what is cached of the upstream's files to a project that was found."""
+    one, channel = hit.project, hit.channel
+    sources = find_sources(db, channel, PYPI, one.key)
+    project = channels.find_project(db, channel.id, one.key)
+    if not sources or (project is not None and project.status == QUARANTINED):
+        return
+    names: list[tuple[str, bool]] = []
+    for upstream in sources:
+        cached = upstream_cache.cached_response(db, upstream, one.key)
+        remote = remote_files.deserialize(cached.body).files if cached else ()
+        names += [(file.filename, not file.entry.get("yanked")) for file in remote]
+        if names:
+            break
+    offered = offers.read_wheels(db, channel.id, one.key)
+    for wheel in offered_wheels.unpack(offered).wheels if offered else ():
+        names.append((wheel.filename, True))
+        one.subdirs.update(subdir for subdir, _, _ in wheel.packages)
+    for filename, is_offered in names:
+        version = upstream_simple.find_version(filename)
+        one.kinds.add(Kind.WHEEL if filename.endswith(".whl") else Kind.SDIST)
+        one.versions.add(version)
+        one.python_versions.add(version)
+        one.offered.update([version] if is_offered else [])
+
+
 def search_remote(registry: Registry, view: View, text: str) -> list[str]:
     """Return names of upstream projects that the channel lacks: known ones, and one named exactly.
 
@@ -153,7 +199,8 @@ def search_remote(registry: Registry, view: View, text: str) -> list[str]:
         channel = require_channel(db, view.actor, view.channel, Action.READ)
         found = set(upstream_cache.search_projects(db, channel.id, key, MAX_FOUND))
         found |= {one for one in offers.list_keys(db, channel.id) if key in one}
-        own = {one.key for one in channels.list_projects(db, channel.id)}
+        here = {key, *found} & channels.list_names(db, channel.id)
+        own = {one for one in here if channels.find_project(db, channel.id, one) is not None}
         found -= filter_private(db, channel, found) | own
     if key and key not in own | found and _is_upstream(registry, channel, key):
         found.add(key)

@@ -10,6 +10,7 @@ from starlette.routing import Route
 
 from twofold.errors import Refused
 from twofold.server.model import StoredFile
+from twofold.server.proxy import listings
 from twofold.server.registry import lifecycle, queries
 from twofold.server.registry.queries import ReadableFile, SearchHit
 from twofold.server.web.anaconda import serializers
@@ -170,7 +171,7 @@ def search_packages(request: Request) -> Response:
     word = request.query_params.get("name", "")
     if not word.isprintable():
         raise Refused("malformed-query", "The search text contains invalid characters")
-    return _list_hits(request, queries.search(get_registry(request), authenticate(request), word))
+    return _list_hits(request, listings.search(get_registry(request), authenticate(request), word))
 
 
 def _list_hits(request: Request, hits: Iterable[SearchHit]) -> Response:
