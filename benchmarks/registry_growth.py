@@ -47,7 +47,7 @@ def fill(registry: Registry, count: int) -> None:
     at = "2026-01-01T00:00:00.000000Z"
     numbers = range(1, count + 1)
     with registry.database.write() as db:
-        channels.take_serial(db, 1)
+        channels.lock_channel(db, 1)
         db.execute(
             insert(projects),
             [

@@ -73,7 +73,7 @@ _ROWS = [
 
 def fill(registry: Registry, count: int) -> None:
     with registry.database.write() as db:
-        channels.take_serial(db, 1)
+        channels.lock_channel(db, 1)
         for statement in _ROWS:
             db.exec_driver_sql(statement.replace(":count", str(count)))
     with registry.database.engine.connect() as db:

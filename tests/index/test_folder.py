@@ -77,19 +77,15 @@ def test_repodata_has_the_metadata_of_the_files(tmp_path: Path) -> None:
 def test_the_bytes_are_those_of_the_pure_functions(tmp_path: Path) -> None:
     folder = make_channel(tmp_path / "channel")
     index_folder(folder)
-    every: dict[str, dict[str, dict[str, object]]] = {}
     for subdir in ("noarch", "linux-64"):
         artifacts = [read_artifact(path) for path in sorted((folder / subdir).glob("*-*-*.*"))]
         records = {a.filename: repodata.make_record(a) for a in artifacts}
-        every[subdir] = records
         value = repodata.make_repodata_from_records(subdir, records)
         assert (folder / subdir / "repodata.json").read_bytes() == repodata.serialize(value)
         shards = repodata.make_shards(subdir, records)
         assert (folder / subdir / "repodata_shards.msgpack.zst").read_bytes() == shards.names
         for name, data in shards.files.items():
             assert (folder / subdir / "shards" / name).read_bytes() == data
-    about = {"a": {"summary": "A ö"}}
-    assert read_json(folder / "channeldata.json") == repodata.make_channeldata(every, about)
 
 
 def test_shards_name_their_bytes_by_sha256(tmp_path: Path) -> None:

@@ -258,26 +258,6 @@ def make_run_exports(subdir: str, exports: Mapping[str, Mapping[str, Any]]) -> d
     return value
 
 
-def make_channeldata(
-    records: Mapping[str, Mapping[str, dict[str, Any]]],
-    abouts: Mapping[str, Mapping[str, Any]] | None = None,
-) -> dict[str, Any]:
-    """The value of channeldata.json from subdir -> file name -> record.
-
-    `abouts` is package name -> info/about.json of its newest file.
-    """
-    files: dict[str, list[tuple[str, str, dict[str, Any]]]] = {}
-    for subdir, own in records.items():
-        for filename, record in own.items():
-            files.setdefault(record["name"], []).append((subdir, filename, record))
-    entries = [
-        (name, serialize(make_channel_entry(own, (abouts or {}).get(name, {}))).decode())
-        for name, own in sorted(files.items())
-    ]
-    value: dict[str, Any] = json.loads(assemble_channeldata(entries, records))
-    return value
-
-
 def assemble_channeldata(entries: Iterable[tuple[str, str]], subdirs: Iterable[str]) -> bytes:
     """The bytes of channeldata.json from sorted names and the JSON text of their entries.
 

@@ -18,8 +18,6 @@ from twofold.artifact import Kind, Listing
 from twofold.names import normalize_name
 
 API_VERSION = "1.4"
-JSON_TYPE = "application/vnd.pypi.simple.v1+json"
-HTML_TYPE = "application/vnd.pypi.simple.v1+html"
 
 
 def make_project_page(

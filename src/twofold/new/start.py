@@ -15,8 +15,6 @@ from twofold.formats.portable_names import is_device_name
 from twofold.new.files import NewProject, render_files
 from twofold_build import names
 
-LAYOUTS = ("src", "flat")
-
 
 def start_project(project: NewProject) -> list[Path]:
     """Write the project into `project.folder` and return the files made, sorted.

@@ -135,12 +135,6 @@ class Registry:
                 self.database, change.channel, change.places
             )
 
-    def authorized_read(
-        self, db: Connection, actor: Actor, channel: str, action: Action = Action.READ
-    ) -> Channel:
-        """Return the channel if the actor may access it. Raises Refused."""
-        return require_channel(db, actor, channel, action)
-
 
 def require_channel(
     db: Connection, actor: Actor, channel: str, action: Action, project: str | None = None

@@ -116,9 +116,6 @@ def find_changelog(root: Path) -> Path | None:
 
 
 #: A heading of what is not released yet: `[Unreleased]`, `Next`, or a version marked so.
-COMPARED = re.compile(
-    r"^\[unreleased\]:[ \t]*(\S+?)([^/\s]+?)(\.{2,3})(HEAD|main|master)[ \t]*$", re.I | re.M
-)
 UNRELEASED = re.compile(r"\[?\bunreleased\b\]?", re.I)
 
 

@@ -38,11 +38,6 @@ RELEASE_KEYS = {
     "before-publish": list,
     "after": list,
 }
-KINDS_OF_VALUES = {
-    str: "a text that ends with {version}",
-    bool: "true or false",
-    list: "a list of commands",
-}
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
-from twofold.artifact import Artifact, Kind
+from twofold.artifact import Artifact
 from twofold.convert import CondaOptions
 from twofold.convert.v3 import make_wheel_records
 from twofold.errors import TwofoldError
@@ -104,11 +104,6 @@ def render_channeldata(files: Iterable[tuple[str, str, str]]) -> bytes:
 
 
 NOARCH = "noarch"
-
-
-def is_pure_wheel(file: StoredFile) -> bool:
-    """Whether a file is a pure Python 3 wheel."""
-    return file.kind is Kind.WHEEL and "py3-none-any" in file.tags
 
 
 def conda_project_name(project: Project) -> str:

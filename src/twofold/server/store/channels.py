@@ -62,11 +62,6 @@ def lock_channel(db: Connection, channel_id: int) -> Channel:
     return _to_channel(db.execute(taken).one())
 
 
-def take_serial(db: Connection, channel_id: int) -> int:
-    """Lock the channel as `lock_channel` does; returns only the serial."""
-    return lock_channel(db, channel_id).serial
-
-
 def mark_names_changed(db: Connection, channel_id: int, serial: int) -> None:
     """Record the serial at which the list of projects last changed."""
     query = update(channels).where(channels.c.id == channel_id)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Column, Connection, Select, Table, bindparam, delete, func, select, update
+from sqlalchemy import Connection, Table, bindparam, delete, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from twofold.server.model import Page, from_text, to_text
@@ -217,24 +217,8 @@ def get_newest_shard_time(
     db: Connection, channel_id: int, label: str, subdir: str
 ) -> datetime | None:
     """Return when the newest shard of a subdir was rendered."""
-    every = _select_shard_bodies(shard_bodies.c.created_at, channel_id, label, subdir)
-    found = db.execute(every.order_by(shards.c.serial.desc()).limit(1)).scalar()
-    return from_text(found) if found else None
-
-
-def read_shards(db: Connection, channel_id: int, label: str, subdir: str) -> Iterator[bytes]:
-    """Yield every shard of a subdir under a label."""
-    every = _select_shard_bodies(shard_bodies.c.body, channel_id, label, subdir)
-    for row in db.execute(every.execution_options(yield_per=500)):
-        yield bytes(row.body)
-
-
-def _select_shard_bodies(
-    column: Column[Any], channel_id: int, label: str, subdir: str
-) -> Select[Any]:
-    """Select a column of shard_bodies for a subdir under a label."""
-    return (
-        select(column)
+    query = (
+        select(shard_bodies.c.created_at)
         .join(
             shards,
             (shards.c.channel_id == shard_bodies.c.channel_id)
@@ -245,7 +229,11 @@ def _select_shard_bodies(
             shards.c.label == label,
             shards.c.subdir == subdir,
         )
+        .order_by(shards.c.serial.desc())
+        .limit(1)
     )
+    found = db.execute(query).scalar()
+    return from_text(found) if found else None
 
 
 def list_inconsistent_shards(db: Connection, channel_id: int) -> list[tuple[str, str, str]]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, delete, func, or_, select, tuple_
+from sqlalchemy import Connection, Select, delete, func, or_, select, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
 
 from twofold.artifact import Artifact, Kind
@@ -23,15 +23,6 @@ def required_names(artifact: Artifact) -> set[str]:
     """Return the normalised names of a wheel and its requirements."""
     required = filter(None, map(requirement_name, artifact.depends))
     return {normalize_name(artifact.name), *map(normalize_name, required)}
-
-
-def list_projects_by_conda_name(db: Connection, channel_id: int, name: str) -> list[Project]:
-    """List the projects with a conda name, or that would get it with a package."""
-    unnamed = and_(projects.c.conda_name.is_(None), projects.c.key == normalize_name(name))
-    query = select(projects.c.id).where(
-        projects.c.channel_id == channel_id, or_(projects.c.conda_name == name, unnamed)
-    )
-    return [get_project(db, found) for found in db.execute(query).scalars()]
 
 
 def list_other_projects_named(
