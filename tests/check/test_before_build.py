@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +14,7 @@ import pytest
 from tests.check.samples import PROJECTS, code
 from tests.conftest import CommandResult
 from twofold.check import check_project, find_build_errors
+from twofold.check.facts.processes import Call
 from twofold.check.rule_table import BY_CODE
 from twofold_build.archive import to_content
 from twofold_build.pyproject import read_project
@@ -137,6 +141,42 @@ def test_many_new_modules_are_read_by_several_processes(
     many = {f"src/pkg/m{number}.py": f"x = {number}\n" * 30 for number in range(40)}
     root = project({**many, "src/pkg/m7.py": "x = (1"})
     assert [f.where for f in find_build_errors(root, read_project(root))] == ["src/pkg/m7.py:1"]
+
+
+_UNGUARDED = """
+import os, sys
+print("runs")
+from pathlib import Path
+from twofold.check import check_project
+from twofold.check.facts import compiling, processes, store
+compiling.PARALLEL_BYTES = store.PARALLEL_BYTES = 1000
+processes.count_processors = lambda: 2
+print(processes.Call(os.getpid).result() != os.getpid())
+print([f.where for f in check_project(Path(sys.argv[1])) if f.is_error])
+"""
+
+
+@pytest.mark.parametrize("python", ["/no/such/python3", "/bin/false", ""])
+def test_what_no_other_python_can_do_is_done_here(
+    python: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", python)
+    assert Call(os.getpid).result() == os.getpid()
+
+
+def test_a_script_that_checks_a_project_needs_no_guard(
+    project: Callable[..., Path], tmp_path: Path
+) -> None:
+    """The processes that read modules run nothing of it, nor what is in the working folder."""
+    many = {f"src/pkg/m{number}.py": f"x = {number}\n" * 30 for number in range(4)}
+    root = project({**many, "src/pkg/m3.py": "x = (1"})
+    script = tmp_path / "script" / "script.py"
+    script.parent.mkdir()
+    script.write_text(_UNGUARDED)
+    (tmp_path / "pickle.py").write_text("raise SystemExit('from the working folder')")
+    words = [sys.executable, str(script), str(root)]
+    ran = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert ran.stdout == "runs\nTrue\n['src/pkg/m3.py:1']\n", ran.stderr
 
 
 def test_the_build_of_a_project_with_an_error_writes_nothing(

@@ -162,12 +162,11 @@ def _returns_from_generator(source: bytes) -> bool:
 def compile_all(sources: Iterable[bytes]) -> list[SyntaxMistake | None]:
     """The mistake of each module; by several processes when there is much to compile."""
     listed = list(sources)
-    workers = min(os.cpu_count() or 1, 8)
-    if workers < 2 or sum(map(len, listed)) < PARALLEL_BYTES:
+    if sum(map(len, listed)) < PARALLEL_BYTES:
         return [find_mistake(source) for source in listed]
     from twofold.check.facts.processes import run_in_processes
 
-    return run_in_processes(find_mistake, listed, workers)
+    return run_in_processes(find_mistake, listed)
 
 
 def _start_ruff(paths: list[str]) -> Popen[bytes] | None:

@@ -148,15 +148,14 @@ def read_all_facts(sources: list[bytes]) -> list[Facts]:
     """All facts of modules, in their order; in several processes when there is much to read."""
     from twofold.check.facts.parse import parse_facts
 
-    workers = min(os.cpu_count() or 1, 8)
     is_collecting = gc.isenabled()
     gc.disable()  # syntax trees hold no circles: a search for them costs a twentieth of the time
     try:
-        if workers < 2 or sum(map(len, sources)) < PARALLEL_BYTES:
+        if sum(map(len, sources)) < PARALLEL_BYTES:
             return [parse_facts(source) for source in sources]
         from twofold.check.facts.processes import run_in_processes
 
-        return run_in_processes(parse_facts, sources, workers)
+        return run_in_processes(parse_facts, sources)
     finally:
         if is_collecting:
             gc.enable()
