@@ -136,11 +136,11 @@ def test_another_process_follows_the_fetch_and_fetches_nothing(tmp_path: Path) -
     data, gate, began = os.urandom(300_000), threading.Event(), threading.Event()
 
     def fetch(download: Download) -> None:
-        download.begin(len(data))
-        download.write(data[:200_000])
+        download.begin(len(data))  # of a known size: the first bytes are sent at once
+        download.write(data[:1000])
         began.set()
         assert gate.wait(30)
-        download.write(data[200_000:])
+        download.write(data[1000:])
         download.mark_checked()
 
     def never(download: Download) -> None:
@@ -166,7 +166,7 @@ def test_a_process_whose_predecessor_failed_fetches_itself(tmp_path: Path) -> No
     data, gate, began = os.urandom(300_000), threading.Event(), threading.Event()
 
     def fail(download: Download) -> None:
-        download.begin(len(data))
+        download.begin(None)  # of an unknown size: the last bytes so far are held back
         download.write(data[:200_000])
         began.set()
         assert gate.wait(30)

@@ -78,7 +78,6 @@ class FetchableFile:
     channel: Channel
     upstream: Upstream
     pin: Pin
-    owner: Actor
 
 
 def fetch_missing(registry: Registry, actor: Actor, request: FileRequest) -> bool:
@@ -90,25 +89,27 @@ def fetch_missing(registry: Registry, actor: Actor, request: FileRequest) -> boo
     """
     found = start_fetch(registry, actor, request)
     if found is not None:
-        found.wait()
+        found[0].wait()
     return found is not None
 
 
-def start_fetch(registry: Registry, actor: Actor, request: FileRequest) -> Download | None:
+def start_fetch(
+    registry: Registry, actor: Actor, request: FileRequest
+) -> tuple[Download, Channel] | None:
     """Start to fetch a file, or join the fetch that runs; None where `fetch_missing` does nothing.
 
-    Raises Refused for a file that was refused before.
+    Returns the channel with it. Raises Refused for a file that was refused before.
     """
     found = find_fetchable(registry, actor, request)
     if found is None:
         return None
     key = (found.channel.id, found.pin.subdir, found.pin.filename)
-    downloads = registry.proxied_channels.downloads
-    return downloads.start(
+    download = registry.proxied_channels.downloads.start(
         key,
         (registry.spool, found.pin.sha256),
         lambda download: fetch_and_publish(registry, found, download),
     )
+    return download, found.channel
 
 
 def find_fetchable(registry: Registry, actor: Actor, request: FileRequest) -> FetchableFile | None:
@@ -170,8 +171,7 @@ def _find_pin(
             if cached is None:
                 return channel, sources
             check_policy(registry, channel, upstream, pin, cached)
-        owner = accounts.find_user_by_id(db, channel.owner_id)
-    return FetchableFile(channel, upstream, pin, Actor(owner))
+    return FetchableFile(channel, upstream, pin)
 
 
 def revalidate_fetched(registry: Registry, channel: Channel) -> datetime:
@@ -226,6 +226,7 @@ def fetch_and_publish(registry: Registry, file: FetchableFile, download: Downloa
                 registry.clock(), "upstream", "fetch", channel.name, pin.filename
             )
             audit.add_entry(db, replace(note, detail={"url": pin.url, "sha256": pin.sha256}))
+            owner = Actor(accounts.find_user_by_id(db, channel.owner_id))
         upload = Upload(
             download.path,
             pin.filename,
@@ -233,7 +234,7 @@ def fetch_and_publish(registry: Registry, file: FetchableFile, download: Downloa
             is_fetched=True,
             on_checked=lambda artifact: _accept(file, artifact, download),
         )
-        publish(registry, file.owner, channel.name, upload)
+        publish(registry, owner, channel.name, upload)
         _carry_over(registry, file)
     except Refused as error:
         if error.status >= 500:

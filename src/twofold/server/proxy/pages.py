@@ -94,16 +94,17 @@ def open_download(
 
     The flag beside it is whether the channel is public. Raises what the fetch raised.
     """
-    download = start_fetch(registry, actor, request)
-    if download is None:
+    started = start_fetch(registry, actor, request)
+    if started is None:
         return None
+    download, channel = started
     if download.failed_before:
         download.wait()
         return None
     download.wait_readable()
     if not download.is_readable:  # another process published it meanwhile
         return None
-    return download, queries.get_channel(registry, actor, request.channel).public
+    return download, channel.public
 
 
 def get_metadata(

@@ -28,6 +28,10 @@ def add_channel(
 
 #: Built once, as it is run for every request.
 _BY_NAME = select(channels).where(channels.c.name == bindparam("name"))
+_PREFIXES = select(prefixes).where(prefixes.c.channel_id == bindparam("channel_id"))
+_PROJECT = select(projects).where(
+    *(projects.c[key] == bindparam(key) for key in ("channel_id", "key"))
+)
 
 
 def find_channel(db: Connection, name: str) -> Channel | None:
@@ -89,8 +93,7 @@ def add_project(
 
 def find_project(db: Connection, channel_id: int, key: str) -> Project | None:
     """Return the project with this normalised name, or None."""
-    query = select(projects).where(projects.c.channel_id == channel_id, projects.c.key == key)
-    row = db.execute(query).first()
+    row = db.execute(_PROJECT, {"channel_id": channel_id, "key": key}).first()
     return _to_project(row) if row else None
 
 
@@ -109,8 +112,8 @@ def list_confusable_projects(db: Connection, channel_id: int, key: str) -> dict[
 
 def list_prefixes(db: Connection, channel_id: int) -> dict[str, int]:
     """Return reserved prefix (PEP 752) -> id of its owner."""
-    query = select(prefixes).where(prefixes.c.channel_id == channel_id)
-    return {row.prefix: row.owner_id for row in db.execute(query)}
+    rows = db.execute(_PREFIXES, {"channel_id": channel_id})
+    return {row.prefix: row.owner_id for row in rows}
 
 
 def set_prefix(db: Connection, channel_id: int, prefix: str, owner_id: int | None) -> None:

@@ -98,10 +98,10 @@ class Download:
     def write(self, block: bytes) -> None:
         """Append a block."""
         os.pwrite(self._handle, block, self.size)
-        self.digest.update(block)
         with self._changed:
             self.size += len(block)
             self._changed.notify_all()
+        self.digest.update(block)
 
     def mark_checked(self) -> None:
         """Record that the file passed the checks; its last bytes may be sent soon."""
@@ -172,6 +172,12 @@ class Download:
         """Whether the bytes can be read here, and not only from the store."""
         return self._handle >= 0
 
+    @property
+    def unchecked(self) -> int:
+        """The bytes that are sent before the checks: all but the last, the first ones at once."""
+        known = self.size if self.total is None else self.total
+        return max(0, min(self.size, known - HELD_BACK))
+
     def wait(self) -> None:
         """Wait until the file is published. Raises what the fetch raised."""
         with self._changed:
@@ -203,7 +209,7 @@ class Download:
             return available
 
     def _count_available(self) -> int:
-        return self.size if self._is_over() and self.error is None else self.size - HELD_BACK
+        return self.size if self._is_over() and self.error is None else self.unchecked
 
     def _is_over(self) -> bool:
         """Whether no more bytes will come: it is published, failed, or checked long enough ago."""
@@ -269,6 +275,6 @@ class Downloads:
             error = reason
         with self._lock:
             del self._running[key]
-            if error is not None and download.size > HELD_BACK:
+            if error is not None and download.unchecked:
                 self._failed[key] = time.monotonic()
         download.finish(error)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, Select, delete, func, or_, select, tuple_
+from sqlalchemy import Connection, Select, bindparam, delete, func, or_, select, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
 
 from twofold.artifact import Artifact, Kind
@@ -177,15 +177,20 @@ def list_local_files(db: Connection, channel_id: int, subdir: str) -> dict[str, 
     return found
 
 
+_CALLED = select(projects.c.id).where(
+    projects.c.channel_id == bindparam("channel_id"),
+    (projects.c.key == bindparam("key")) | (projects.c.conda_name == bindparam("conda_name")),
+)
+
+
 def is_local_name(db: Connection, channel_id: int, key: str, conda_name: str) -> bool:
     """Return whether a name is local: not only from the upstream.
 
     That is a project of that name, or with that conda name, which has a file, deleted or not,
     that was not fetched from the upstream, or which has no file at all.
     """
-    called = (projects.c.key == key) | (projects.c.conda_name == conda_name)
-    query = select(projects.c.id).where(projects.c.channel_id == channel_id, called)
-    ids = list(db.execute(query).scalars())
+    values = {"channel_id": channel_id, "key": key, "conda_name": conda_name}
+    ids = list(db.execute(_CALLED, values).scalars())
     if not ids:
         return False
     filled = set(

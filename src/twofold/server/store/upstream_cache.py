@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, bindparam, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from twofold.server.model import from_text, to_text
@@ -18,6 +18,10 @@ _LONG_AGO = to_text(datetime(1970, 1, 1, tzinfo=UTC))
 
 #: The most bytes of a cached project without files.
 _EMPTY = 60
+
+_CACHED = select(upstream_pages).where(
+    *(upstream_pages.c[key] == bindparam(key) for key in ("channel_id", "kind", "upstream", "key"))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +39,8 @@ class CachedResponse:
 
 def cached_response(db: Connection, upstream: Upstream, key: str) -> CachedResponse | None:
     """Return the cached response for a key, or None."""
-    query = select(upstream_pages).where(
-        upstream_pages.c.channel_id == upstream.channel_id,
-        upstream_pages.c.kind == upstream.kind,
-        upstream_pages.c.upstream == upstream.name,
-        upstream_pages.c.key == key,
-    )
-    row = db.execute(query).first()
+    values = {"channel_id": upstream.channel_id, "kind": upstream.kind, "key": key}
+    row = db.execute(_CACHED, {**values, "upstream": upstream.name}).first()
     if row is None:
         return None
     return CachedResponse(bytes(row.body), row.digest, from_text(row.checked_at), row.validator)

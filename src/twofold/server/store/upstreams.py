@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from twofold.server.model import to_text
@@ -24,6 +24,15 @@ PYPI, CONDA = "pypi", "conda"
 
 #: The name of an upstream that was given none.
 DEFAULT = "default"
+
+# Statements of every request are made once: that takes longer than their execution.
+_OF_KIND = select(upstreams).where(
+    *(upstreams.c[key] == bindparam(key) for key in ("channel_id", "kind"))
+)
+_ANY = select(upstreams.c.kind).where(upstreams.c.channel_id == bindparam("channel_id")).limit(1)
+_PIN = select(upstream_pins).where(
+    *(upstream_pins.c[key] == bindparam(key) for key in ("channel_id", "subdir", "filename"))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,8 +155,8 @@ def remove_upstream(db: Connection, channel_id: int, kind: str, name: str = DEFA
 
 def find_upstreams(db: Connection, channel_id: int, kind: str) -> list[Upstream]:
     """Return a channel's upstreams of a kind, in their order."""
-    query = select(upstreams).where(upstreams.c.channel_id == channel_id, upstreams.c.kind == kind)
-    found = [_to_upstream(row) for row in db.execute(query)]
+    rows = db.execute(_OF_KIND, {"channel_id": channel_id, "kind": kind})
+    found = [_to_upstream(row) for row in rows]
     found.sort(key=lambda one: (one.position, one.name))
     claimed = tuple(name for one in found for name in one.only)
     return [replace(one, claimed=claimed) for one in found]
@@ -163,8 +172,7 @@ def find_upstream(
 
 def has_upstream(db: Connection, channel_id: int) -> bool:
     """Whether a channel has an upstream of any kind."""
-    query = select(upstreams.c.kind).where(upstreams.c.channel_id == channel_id)
-    return db.execute(query.limit(1)).first() is not None
+    return db.execute(_ANY, {"channel_id": channel_id}).first() is not None
 
 
 def list_upstreams(db: Connection) -> list[tuple[str, Upstream]]:
@@ -215,12 +223,8 @@ def find_pins(
 
 def find_pin(db: Connection, channel_id: int, subdir: str, filename: str) -> Pin | None:
     """Return the pin of a file, or None."""
-    query = select(upstream_pins).where(
-        upstream_pins.c.channel_id == channel_id,
-        upstream_pins.c.subdir == subdir,
-        upstream_pins.c.filename == filename,
-    )
-    row = db.execute(query).first()
+    values = {"channel_id": channel_id, "subdir": subdir, "filename": filename}
+    row = db.execute(_PIN, values).first()
     return _to_pin(row) if row else None
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from datetime import datetime
 
 from starlette.concurrency import iterate_in_threadpool
@@ -102,6 +102,12 @@ def send_download(download: Download, filename: str, public: bool) -> Response:
     return _DownloadResponse(download, headers)
 
 
+async def _iterate(first: bytes, blocks: Iterator[bytes]) -> AsyncIterator[bytes]:
+    yield first
+    async for block in iterate_in_threadpool(blocks):
+        yield block
+
+
 class _DownloadResponse(StreamingResponse):
     """A response that ends early when its file cannot be fetched whole.
 
@@ -109,7 +115,9 @@ class _DownloadResponse(StreamingResponse):
     """
 
     def __init__(self, download: Download, headers: Mapping[str, str]) -> None:
-        super().__init__(iterate_in_threadpool(download.read()), 200, headers)
+        blocks = download.read()
+        first = next(blocks, b"")  # read here: the loop would wait for another thread
+        super().__init__(_iterate(first, blocks), 200, headers)
         self.download = download
 
     async def stream_response(self, send: Send) -> None:
