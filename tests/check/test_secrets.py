@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import base64
+import io
 import random
 import string
+import tarfile
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +15,7 @@ import pytest
 
 from tests.factories.artifacts import make_member, write_conda, write_sdist, write_wheel
 from twofold.check import check_file
+from twofold.check.rules.nested_archives import read_members
 from twofold.check.rules.secrets import find_secret
 from twofold.conda_metadata import CondaPackage
 
@@ -161,19 +165,20 @@ def test_contents_with_a_secret_condemn_a_file(path: str) -> None:
 
 
 _NAMED = (".env", ".envrc", ".pypirc", ".netrc", "credentials.json", "id_rsa", "secrets.toml")
+_PLAIN = b"password: abc"
 
 
-def _in_sdist(folder: Path, path: str) -> Path:
-    member = make_member(f"my_package-1.0.0/{path}", b"password: abc")
+def _in_sdist(folder: Path, path: str, data: bytes = _PLAIN) -> Path:
+    member = make_member(f"my_package-1.0.0/{path}", data)
     return write_sdist(folder, member)
 
 
-def _in_wheel(folder: Path, path: str) -> Path:
-    return write_wheel(folder, {"my_package/__init__.py": b"", path: b"password: abc"})
+def _in_wheel(folder: Path, path: str, data: bytes = _PLAIN) -> Path:
+    return write_wheel(folder, {"my_package/__init__.py": b"", path: data})
 
 
-def _in_conda(folder: Path, path: str) -> Path:
-    return write_conda(folder, files={path: b"password: abc"})
+def _in_conda(folder: Path, path: str, data: bytes = _PLAIN) -> Path:
+    return write_conda(folder, files={path: data})
 
 
 @pytest.mark.parametrize("make", [_in_sdist, _in_wheel, _in_conda])
@@ -195,3 +200,61 @@ def test_a_secret_beside_a_recipe_in_a_conda_package_is_found(tmp_path: Path) ->
     assert {finding.code for finding in check_file(path)} == {"TF201"}
     found = [finding.where for finding in check_file(path) if finding.code == "TF201"]
     assert sorted(found) == [f"{path.name}: info/recipe/.env", f"{path.name}: info/test/.netrc"]
+
+
+def _zip(files: dict[str, bytes]) -> bytes:
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path, data in files.items():
+            archive.writestr(path, data)
+    return made.getvalue()
+
+
+def _tar(files: dict[str, bytes], mode: str) -> bytes:
+    made = io.BytesIO()
+    with tarfile.open(fileobj=made, mode=mode) as archive:
+        for path, data in files.items():
+            member = tarfile.TarInfo(path)
+            member.size = len(data)
+            archive.addfile(member, io.BytesIO(data))
+    return made.getvalue()
+
+
+_ENV = {"a/readme.txt": b"text", "a/.envrc": b"export DB_PASSWORD=hunter2x9"}
+_NESTED = {
+    "data.zip": _zip(_ENV),
+    "data.whl": _zip(_ENV),
+    "data.tar": _tar(_ENV, "w"),
+    "data.tar.gz": _tar(_ENV, "w:gz"),
+    "data.tar.bz2": _tar(_ENV, "w:bz2"),
+    "data.tar.xz": _tar(_ENV, "w:xz"),
+    "data.TGZ": _tar({"in.zip": _zip({"b/deep.tar.gz": _tar(_ENV, "w:gz")})}, "w:gz"),
+}
+
+
+@pytest.mark.parametrize("make", [_in_sdist, _in_wheel])
+@pytest.mark.parametrize("name", _NESTED)
+def test_a_secret_in_an_archive_that_a_package_carries_is_found(
+    name: str, make: Callable[..., Path], tmp_path: Path
+) -> None:
+    path = make(tmp_path, f"example/{name}", _NESTED[name])
+    (found,) = [f for f in check_file(path) if f.code == "TF201"]
+    assert found.is_error
+    assert found.where.endswith(f"example/{name}")
+    assert ".envrc'" in found.message
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"PK\x03\x04 no zip",
+        b"\x1f\x8b no gzip",
+        b"text",
+        _NESTED["data.zip"][:-30],
+        _tar({"zeros": bytes(50 << 20), ".env": b"A=b"}, "w:bz2"),
+        _zip({"example.txt": b"nothing"}),
+    ],
+    ids=["zip", "gzip", "text", "cut off", "bomb", "harmless"],
+)
+def test_an_archive_that_cannot_be_read_or_is_harmless_is_passed_over(data: bytes) -> None:
+    assert [name for name, inner in read_members(data) if find_secret(name, inner)] == []

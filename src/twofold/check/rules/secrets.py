@@ -78,6 +78,8 @@ _PLACEHOLDER = re.compile(rb"EXAMPLE|example|X{6,}|x{6,}|0{10,}|placeholder|1234
 _FEWEST_CHARACTERS = 6
 #: Folders of tests: a key in one of them is there to be used by the tests.
 _TESTS = re.compile(r"(?:.*/)?(?:tests?|testing|test[-_]?(?:data|keys|certs)|fixtures?)/", re.I)
+#: Archives in a package, which are looked into.
+_ARCHIVE = re.compile(r"\.(?:zip|whl|egg|jar|tar|tgz|tbz2?|txz|tar\.(?:gz|bz2|xz))$", re.IGNORECASE)
 
 
 def secret(code: SourceCode) -> Iterator[Violation]:
@@ -88,11 +90,21 @@ def secret(code: SourceCode) -> Iterator[Violation]:
         if allowed and allowed.match(inside):
             continue
         found = find_secret(inside, data or b"")
+        member = ""
+        if not found and data and _ARCHIVE.search(path):
+            from twofold.check.rules.nested_archives import read_members  # seldom there
+
+            for name, inner in read_members(data):
+                if found := find_secret(name, inner):
+                    member = f" in it, '{name}',"
+                    break
         if found:
             what, line = found
+            line = 0 if member else line
             is_for_tests = what in _KEYS and _TESTS.match(inside) and code.is_only_in_sdist(path)
             yield Violation(
-                f"it looks like {what}, and would be published with the package",
+                f"{f'the file{member}' if member else 'it'} looks like {what}, and would be "
+                "published with the package",
                 "remove it from the package, and revoke it if it was ever shared; "
                 f'if it is not a secret, write [tool.twofold.check] allow = ["{inside}"]',
                 f"{path}:{line}" if line else path,
