@@ -219,9 +219,14 @@ def test_a_mistake_is_reported_with_its_location(
         ("other/__init__.py", 'there is other: write [tool.twofold] modules = ["other"]'),
         ("other.py", 'there is other.py: write [tool.twofold] modules = ["other"]'),
         ("ns/part/__init__.py", 'there is ns.part: write [tool.twofold] modules = ["ns.part"]'),
+        ("src/ns/part/c.py", 'there is src/ns.part: write [tool.twofold] modules = ["ns.part"]'),
+        ("src/data/c.py", 'there is src/data: write [tool.twofold] modules = ["data"]'),
         ("src/ns/a/__init__.py", 'there is src/ns.a: write [tool.twofold] modules = ["ns.a"]'),
-        ("setup.py", "make my_package/__init__.py, or name your modules ([] for none)"),
-        ("my-script.py", "make my_package/__init__.py, or name your modules ([] for none)"),
+        ("setup.py", "make my_package/__init__.py, or set [tool.twofold] modules ([] for none)"),
+        (
+            "my-script.py",
+            "make my_package/__init__.py, or set [tool.twofold] modules ([] for none)",
+        ),
     ],
 )
 def test_a_package_of_another_name_is_found_for_the_hint(

@@ -229,7 +229,7 @@ def test_a_metapackage_is_its_requirements_in_both_worlds(
 def test_without_a_module_the_hint_names_the_metapackage(tmp_path: Path) -> None:
     with pytest.raises(ProjectErrors) as caught:
         make_plan(write(tmp_path / "p", "", {}))
-    assert "name your modules ([] for none)" in caught.value.problems[0].hint
+    assert "set [tool.twofold] modules ([] for none)" in caught.value.problems[0].hint
 
 
 @pytest.mark.parametrize(

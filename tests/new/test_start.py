@@ -123,6 +123,7 @@ def test_the_licence_file_holds_the_licence(spdx: str, text: str, tmp_path: Path
         ("json", "standard library"),
         ("test", "standard library"),
         ("my package", "did you mean 'my-package'"),
+        ("Café", "did you mean 'Cafe'"),
         ("-my", "not a valid project name"),
         ("größe", "not a valid project name"),
         ("2fast", "begins with a digit"),

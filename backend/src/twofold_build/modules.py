@@ -55,7 +55,7 @@ def find_modules(project: Project, diagnostics: Diagnostics) -> tuple[list[str],
         modules = ", ".join(f'"{os.path.basename(path).removesuffix(".py")}"' for path in there)
         hint = f"there is {', '.join(there)}: write [tool.twofold] modules = [{modules}]"
     package = os.path.join(sources[0], wanted)
-    hint = hint or f"make {package}/__init__.py, or name your modules ([] for none)"
+    hint = hint or f"make {package}/__init__.py, or set [tool.twofold] modules ([] for none)"
     diagnostics.add(
         f"there is no package or module '{wanted}' for the project '{project.name}' in "
         + " or ".join(f"{source or 'the root'}" for source in sources),
@@ -229,11 +229,22 @@ def _list_candidates(root: str, source: str) -> list[str]:
         if name.endswith(".py") or any(os.path.exists(os.path.join(inner, n)) for n in inits):
             found.append(name)
         elif os.path.isdir(inner):
-            found += [
-                f"{name}.{part}"
-                for part in sorted(os.listdir(inner))
-                if part.isidentifier() and os.path.exists(os.path.join(inner, part, "__init__.py"))
-            ]
+            found += _list_in_namespace(inner, name)
+    return found
+
+
+def _list_in_namespace(folder: str, name: str, depth: int = 4) -> list[str]:
+    """List the packages in a namespace folder, or the folder if it holds modules (PEP 420)."""
+    parts = sorted(part for part in os.listdir(folder) if part.removesuffix(".py").isidentifier())
+    found = []
+    for part in parts:
+        inner = os.path.join(folder, part)
+        if part.endswith(".py"):
+            return [name]
+        if os.path.exists(os.path.join(inner, "__init__.py")):
+            found.append(f"{name}.{part}")
+        elif depth and os.path.isdir(inner) and not os.path.islink(inner):
+            found += _list_in_namespace(inner, f"{name}.{part}", depth - 1)
     return found
 
 

@@ -8,6 +8,7 @@ import re
 import shutil
 import sys
 import tempfile
+import unicodedata
 from pathlib import Path
 
 from twofold.errors import Problem, ProjectErrors, TwofoldError
@@ -33,7 +34,8 @@ def start_project(project: NewProject) -> list[Path]:
 def _find_name_problems(project: NewProject) -> list[Problem]:
     name, module = project.name, project.module
     if not names.is_name(name):
-        plain = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-_.")
+        letters = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+        plain = re.sub(r"[^A-Za-z0-9._-]+", "-", letters).strip("-_.")
         return [
             Problem(
                 f"'{name}' is not a valid project name (PEP 508)",
