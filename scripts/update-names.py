@@ -28,6 +28,9 @@ HEAD = """\
 # project's name by PEP 503 and that conda-pypi's table does not list.
 """
 
+#: Import names that the table has wrong, by the files of the wheel.
+IMPORT_NAMES = {"tables": "tables"}
+
 
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
@@ -104,7 +107,7 @@ def format_line(record: dict[str, str]) -> str:
     if re.fullmatch(r"[0-9a-f]{50,}", pypi):  # hashes that slipped into the source
         return ""
     conda = "=" if record["conda_name"] == pypi else record["conda_name"]
-    imported = record["import_name"]
+    imported = IMPORT_NAMES.get(pypi, record["import_name"])
     if not imported or imported == pypi.replace("-", "_"):
         imported = "="
     if conda == imported == "=" and "-" not in pypi:

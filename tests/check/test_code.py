@@ -320,6 +320,12 @@ def test_a_missing_dependency_is_an_error_only_where_it_surely_fails(
         ("attrs", "import attr"),
         ("attrs", "import attrs"),
         ("google-cloud-storage", "from google.cloud import storage"),
+        ("google-genai", "from google import genai"),
+        ("opencv-contrib-python-headless", "import cv2"),
+        ("tensorflow-cpu", "import tensorflow.keras"),
+        ("z3-solver", "import z3"),
+        ("tables", "import tables"),
+        ("zope.unknown-part", "import zope.unknown_part.x"),
     ],
 )
 def test_well_known_projects_are_found_under_their_import_names(
@@ -327,6 +333,21 @@ def test_well_known_projects_are_found_under_their_import_names(
 ) -> None:
     root = project(code(source), {"dependencies = []": f'dependencies = ["{requirement}"]'})
     assert [c for c in codes(root) if c in ("TF111", "TF112")] == []
+
+
+@pytest.mark.parametrize(
+    ("module", "hint"),
+    [
+        ("numpy", 'add "numpy" to'),
+        ("z3", 'add "z3-solver" to'),
+        ("nobody_has_it", "add the project"),
+    ],
+)
+def test_the_hint_names_only_projects_that_are_known(
+    module: str, hint: str, project: Callable[..., Path]
+) -> None:
+    findings = check_project(project(code(f"import {module}"), {}))
+    assert [hint in found.hint for found in findings if found.code == "TF111"] == [True]
 
 
 @pytest.mark.parametrize(

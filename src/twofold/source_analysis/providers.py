@@ -218,7 +218,7 @@ def find_import_names(
     wanted = _normalize(distribution)
     known = [
         module
-        for module, name in _known_providers().items()
+        for module, name in _known_pairs()
         if _normalize(name) == wanted and not module.startswith("_")
     ]
     return tuple(known) or (wanted.replace("-", "_"),)
@@ -226,11 +226,18 @@ def find_import_names(
 
 @cache
 def _known_providers() -> dict[str, str]:
+    """Import name -> the distribution to suggest."""
+    return dict(reversed(_known_pairs()))
+
+
+@cache
+def _known_pairs() -> tuple[tuple[str, str], ...]:
+    """Every pair of import name and distribution, the suggested one of a name first."""
     from pathlib import Path
 
     text = Path(__file__).with_name("known.txt").read_text(encoding="utf-8")
     lines = (line for line in text.splitlines() if line and not line.startswith("#"))
-    return dict(line.split(" ", 1) for line in lines)
+    return tuple((module, name) for module, _, name in (line.partition(" ") for line in lines))
 
 
 def _modules_of(found: metadata.Distribution) -> set[str]:

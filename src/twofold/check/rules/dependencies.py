@@ -8,7 +8,7 @@ error; what is supposed, a warning.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache, cached_property
 
 from twofold.check.import_graph import reachable_modules
@@ -57,25 +57,45 @@ def missing_dependency(code: SourceCode) -> Iterator[Violation]:
             if (
                 code.namespace.is_top(found.top)
                 or is_stdlib(found.top)
-                or declared.provides(found.module)
+                or declared.provides(found.module, found.names)
                 or found.top in vendored
             ):
                 continue
             seen.add(found.top)
-            needed = required_module(found.module, found.names)
-            provider = find_distribution(needed, _installed_distributions().read_for(needed))
             yield Violation(
                 f"'{found.top}' is imported, and no dependency of the project provides it",
-                f'add "{provider}" to dependencies, or put the import into a try',
+                _suggest_dependency(found.module, found.names),
                 f"{module.path}:{found.line}",
                 severity=WARNING if may_never_run or declared.unknown else "",
             )
 
 
+def _suggest_dependency(module: str, names: Sequence[str]) -> str:
+    """A name is only written out where it is known: anybody may own a project that is called like
+    the module."""
+    needed = required_module(module, names)
+    provider = find_distribution(needed, _installed_distributions().read_for(needed))
+    if provider == module.partition(".")[0] and not _is_known(normalize_name(provider)):
+        return "add the project that provides it to dependencies, or put the import into a try"
+    return f'add "{provider}" to dependencies, or put the import into a try'
+
+
+def _is_known(key: str) -> bool:
+    """Whether a normalised project name is in a table, or installed."""
+    return bool(
+        find_on_conda_forge(key)
+        or key in load_same_names()
+        or key in load_further_names()
+        or _installed_distributions().modules_of(key)
+    )
+
+
 def unused_dependency(context: ProjectContext) -> Iterator[Violation]:
     """TF112: of `dependencies` only; extras are often for what the user imports."""
     declared = _DeclaredDependencies(context)
-    tops = {found.top for module in context.modules.values() for found in module.facts.imports}
+    imports = [found for module in context.modules.values() for found in module.facts.imports]
+    tops = {found.top for found in imports}
+    imported = {(one.module, one.names) for one in imports if not context.namespace.is_top(one.top)}
     if not context.modules or any(module.facts.mistake for module in context.modules.values()):
         return
     for requirement in context.project.dependencies:
@@ -84,7 +104,8 @@ def unused_dependency(context: ProjectContext) -> Iterator[Violation]:
             continue
         if any(brought.partition(".")[0] in tops for brought in declared.names_of(name)):
             continue
-        if normalize_name(name).replace("-", "_") in {top.lower() for top in tops}:
+        # `google-genai` is used by `from google import genai`.
+        if any(normalize_name(name) in _list_possible_names(*one) for one in imported):
             continue
         yield Violation(
             f"'{name}' is a dependency, and nothing imports it",
@@ -106,41 +127,46 @@ class _DeclaredDependencies:
         listed = [*code.dependencies, *code.optional_dependencies]
         self._names = {normalize_name(name) for name in map(requirement_name, listed) if name}
         self._names.discard(normalize_name(code.name))
-        self._plain = {name.replace("-", "_") for name in self._names}
 
     @cached_property
     def unknown(self) -> bool:
         """Whether the import names of some dependency are unknown."""
         return any(
-            find_on_conda_forge(name) is None
-            and not _installed_distributions().modules_of(name)
-            and find_import_names(name) == (name.replace("-", "_"),)
-            and name not in load_same_names()
-            and name not in load_further_names()
+            not _is_known(name) and find_import_names(name) == (name.replace("-", "_"),)
             for name in self._names
         )
 
     def names_of(self, name: str) -> set[str]:
         """Every import name that a distribution is known or assumed to provide."""
         key = normalize_name(name)
-        known = find_on_conda_forge(key)
-        names = {key.replace("-", "_"), *find_import_names(key)}
-        if known is not None:
-            names.add(known.imported)
-        if key in load_further_names():
-            names.add(load_further_names()[key])
-        return names | set(_installed_distributions().all.import_names(key))
+        return self._tabled_names(key) | set(_installed_distributions().all.import_names(key))
 
-    def provides(self, module: str) -> bool:
+    def provides(self, module: str, names: Sequence[str] = ()) -> bool:
+        """Whether some dependency brings a module, by its own name, a table or its files."""
         top = module.partition(".")[0]
-        if top.lower() in self._plain or normalize_name(find_distribution(module)) in self._names:
+        if normalize_name(top) in self._names:
             return True
-        for name in self._names:
-            known = find_on_conda_forge(name)
-            imported = known.imported if known else load_further_names().get(name, "")
-            if imported.partition(".")[0] == top:
-                return True
-        return any(_installed_distributions().provides(name, top) for name in self._names)
+        if not self._names.isdisjoint(_list_possible_names(module, names)):
+            return True
+        return any(
+            top in {imported.partition(".")[0] for imported in self._tabled_names(name)}
+            or _installed_distributions().provides(name, top)
+            for name in self._names
+        )
+
+    def _tabled_names(self, key: str) -> set[str]:
+        known = find_on_conda_forge(key)
+        imported = known.imported if known else load_further_names().get(key, "")
+        return {imported, *find_import_names(key)}
+
+
+def _list_possible_names(module: str, names: Sequence[str]) -> set[str]:
+    """The normalised distributions that an import may be called after, by any part of it."""
+    found = {normalize_name(find_distribution(required_module(module, names)))}
+    for dotted in (module, *(f"{module}.{name}" for name in names)):
+        parts = dotted.split(".")
+        found |= {normalize_name(".".join(parts[:end])) for end in range(1, len(parts) + 1)}
+    return found
 
 
 @cache
