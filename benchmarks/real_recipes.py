@@ -47,7 +47,7 @@ from twofold.recipe.building.rendering import render_recipe
 from twofold.recipe.building.with_rattler import render_unchanged
 from twofold.recipe.read.jinja_modules import ReadContext
 from twofold.recipe.read.meta_yaml import find_roots, read_recipe
-from twofold.recipe.read.recipe_yaml import UnsupportedRecipe
+from twofold.recipe.read.v1_expressions import UnsupportedRecipe
 from twofold.recipe.read.variants import NAMES, Variants, read_variants
 from twofold.recipe.request import Environ, Platform, RecipeRequest
 

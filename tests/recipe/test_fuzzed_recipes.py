@@ -13,7 +13,8 @@ from tests.recipe.summary import LINUX, summarize
 from twofold.errors import TwofoldError
 from twofold.recipe.read.jinja_modules import ReadContext
 from twofold.recipe.read.meta_yaml import find_roots, read_recipe
-from twofold.recipe.read.recipe_yaml import UnsupportedRecipe, read_recipe_yaml
+from twofold.recipe.read.recipe_yaml import read_recipe_yaml
+from twofold.recipe.read.v1_expressions import UnsupportedRecipe
 from twofold.recipe.request import Environ
 from twofold.recipe.write.to_v1 import render_v1, translate_recipe
 

@@ -10,6 +10,7 @@ import yaml
 
 from tests.recipe.recipe_builder import Builder, make_project, read_info, read_members
 from tests.recipe.summary import read_for_linux
+from twofold.errors import ProjectErrors
 from twofold.recipe.model import Recipe
 from twofold.recipe.read.jinja_modules import ReadContext
 from twofold.recipe.read.meta_yaml import find_roots
@@ -51,6 +52,11 @@ def test_a_plain_null_is_empty_and_a_quoted_one_is_text(loader: type) -> None:
         "build:\n  number:\n  script: null\n  string: ~\n  noarch:\n  skip: null\n",
         "requirements:\n  host:\n  run: null\n  run_constrained: ~\n",
         "outputs:\n  - name: sample\n    build:\n    test: null\n    requirements: ~\n    about:\n",
+        "build: ''\nsource: false\nrequirements: {}\ntest: []\nabout: no\noutputs: []\napp: off\n",
+        "build:\n  number: ''\n  string: []\n  noarch: {}\n  script:\n    - \n    - ~\n",
+        "about:\n  home: false\n  summary: No\n  dev_url: off\n  description: []\n  license: {}\n",
+        "build:\n  noarch: false\n  skip: n\n  noarch_python: 'false'\n  number: +0\n",
+        "outputs: false\ntest:\n  commands: [null]\n  imports: {}\n",
     ],
 )
 def test_a_section_without_lines_is_absent(tmp_path: Path, more: str) -> None:
@@ -58,6 +64,19 @@ def test_a_section_without_lines_is_absent(tmp_path: Path, more: str) -> None:
     assert output.requirements.run == output.requirements.constrained == ()
     assert not output.tests and not output.about and not output.build.script
     assert (output.build.number, output.build.string, output.build.skip) == (0, "", False)
+    assert (output.name, output.build.noarch) == ("sample", "")
+
+
+@pytest.mark.parametrize("value", ["true", "Yes", "on", "{{ 1 == 1 }}"])
+def test_a_truth_value_is_one_wherever_yaml_reads_one(tmp_path: Path, value: str) -> None:
+    recipe = read(tmp_path, f"{HEAD}build:\n  noarch: {value}\n  skip: {value}\n")
+    assert (recipe.outputs[0].build.noarch, recipe.outputs[0].build.skip) == ("generic", True)
+
+
+@pytest.mark.parametrize("value", ["0", "'0'", "maybe", "{{ none }}", "1.0"])
+def test_a_text_that_conda_build_takes_for_true_is_refused(tmp_path: Path, value: str) -> None:
+    with pytest.raises(ProjectErrors, match="neither true nor false"):
+        read(tmp_path, f"{HEAD}build:\n  skip: {value}\n")
 
 
 def test_null_values_are_left_out_of_the_package(tmp_path: Path) -> None:
@@ -186,3 +205,34 @@ def test_tests_for_windows_name_variables_as_cmd_does(tmp_path: Path) -> None:
     members = read_members(Path(made.artifacts[0].path))
     assert b"$PYTHON -m sample" in members["info/test/run_test.sh"]
     assert b"%PYTHON% -m sample" in members["info/test/run_test.bat"]
+
+
+@pytest.mark.parametrize(
+    ("selector", "is_kept"),
+    [
+        ("flag", False),
+        ("not off", True),
+        ("number == -3 and padded == 7", True),
+        ("numpy == '1.26' and np == 126", True),
+        ("perl and pl == '5.26.2' and not luajit", True),
+        ("c_compiler == 'gcc' and r_base == '3.5'", True),
+        ("vc", False),
+    ],
+)
+def test_selectors_have_the_types_and_the_defaults_of_conda_builds_variant(
+    tmp_path: Path, selector: str, is_kept: bool
+) -> None:
+    values = "flag: [false]\noff: ['False']\nnumber: [-3]\npadded: [' 7 ']\n"
+    (tmp_path / "conda_build_config.yaml").write_text(values, encoding="utf-8")
+    recipe = read(tmp_path, f"{HEAD}requirements:\n  run:\n    - x  # [{selector}]\n")
+    assert bool(recipe.outputs[0].requirements.run) == is_kept
+
+
+def test_jinja_has_conda_builds_variables_of_languages_and_of_the_environment(
+    tmp_path: Path,
+) -> None:
+    names = "SUBDIR ARCH PY3K CONDA_NPY NPY_VER PERL_VER CONDA_R PKG_BUILDNUM cxx_compiler MODE np"
+    text = " ".join(f"{{{{ {name} }}}}" for name in names.split())
+    recipe = read(tmp_path, f"{HEAD}about:\n  summary: {text}\n", MODE="fast")
+    (line,) = recipe.outputs[0].about["summary"]
+    assert line.text == "linux-64 64 1 126 1.26 5.26 3.5 0 gxx fast 126"

@@ -12,7 +12,8 @@ from twofold.errors import ProjectErrors
 from twofold.recipe.model import Recipe
 from twofold.recipe.read.jinja_modules import ReadContext
 from twofold.recipe.read.meta_yaml import find_roots
-from twofold.recipe.read.recipe_yaml import UnsupportedRecipe, read_recipe_yaml
+from twofold.recipe.read.recipe_yaml import read_recipe_yaml
+from twofold.recipe.read.v1_expressions import UnsupportedRecipe
 from twofold.recipe.request import Environ, Platform
 
 WHOLE = """\
@@ -229,3 +230,58 @@ def test_a_bare_version_is_refused_as_by_rattler_build_and_a_channel_stays(tmp_p
     path.write_text(f"{top}[a 1.2.*, Bc ==1, 'd::e >=1']\n", encoding="utf-8")
     (made,) = Builder()(tmp_path).artifacts
     assert json.loads(made.metadata)["depends"] == ["a 1.2.*", "bc ==1", "d::e >=1"]
+
+
+@pytest.mark.parametrize(
+    ("context", "expression", "text"),
+    [
+        ("x: false", "'a' if x else 'b'", "b"),
+        ("x: 'false'", "'a' if x else 'b'", "a"),
+        ("x: True", "x", "true"),
+        ("x: no", "x is string", "true"),
+        ("x: 12", "x > 9", "true"),
+        ("x: '12'", "x == 12", "false"),
+        ("x: 012", "x", "12"),
+        ("x: 1.10", "x", "1.10"),
+        ("x: 5\n  y: ${{ x + 1 }}", "y == 6", "true"),
+        ("x: ${{ none }}", "x", "none"),
+        ("x: ${{ 'a,b' | split(',') }}", "x[1]", "b"),
+        ("x: ${{ 1 }}${{ 2 }}", "x is string", "true"),
+        ("x: false", "x ~ 1", "false1"),
+    ],
+)
+def test_values_of_the_context_keep_their_types(
+    tmp_path: Path, context: str, expression: str, text: str
+) -> None:
+    package = "package: {name: x, version: '1'}\n"
+    about = f'about:\n  summary: "-${{{{ {expression} }}}}-"\n'
+    recipe = read(tmp_path, f"context:\n  {context}\n{package}{about}")
+    assert recipe.outputs[0].about["summary"][0].text == f"-{text}-"
+
+
+def test_a_condition_decides_by_the_type_of_a_value(tmp_path: Path) -> None:
+    needs = "requirements:\n  run:\n    - if: gpu\n      then: cuda\n      else: cpu\n"
+    package = "package: {name: x, version: '1'}\n"
+    recipe = read(tmp_path, f"context:\n  gpu: false\n{package}{needs}")
+    assert [line.text for line in recipe.outputs[0].requirements.run] == ["cpu"]
+
+
+def test_a_name_with_capitals_is_packed_in_lower_case(tmp_path: Path) -> None:
+    needs = "requirements:\n  run: [PyYAML >=6]\n"
+    recipe = read(tmp_path, f"package: {{name: FooBar, version: '1'}}\n{needs}")
+    (output,) = recipe.outputs
+    assert (output.name, output.requirements.run[0].text) == ("foobar", "pyyaml >=6")
+
+
+@pytest.mark.parametrize("python", ["", "entry_points: null", "{}"])
+def test_a_python_section_without_entry_points_is_read(tmp_path: Path, python: str) -> None:
+    text = f"package: {{name: x, version: '1'}}\nbuild:\n  python:\n    {python}\n"
+    assert read(tmp_path, text).outputs[0].build.entry_points == ()
+
+
+def test_a_test_names_python_without_an_operator(tmp_path: Path) -> None:
+    tests = "tests:\n  - python:\n      imports: [x]\n      pip_check: True\n"
+    text = f"package: {{name: x, version: '1'}}\n{tests}      python_version: ['3.11', '3.12.*']\n"
+    found = read(tmp_path, text).outputs[0].tests
+    assert [line.text for line in found.requires] == ["pip", "python 3.11.*", "python 3.12.*"]
+    assert [line.text for line in found.commands] == ["pip check"]

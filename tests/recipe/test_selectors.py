@@ -25,6 +25,13 @@ def mistakes_in(text: str) -> list[Problem]:
     return mistakes
 
 
+def test_arm_is_32_bit_linux_as_for_conda_build() -> None:
+    text = "a # [arm]\nb # [arm64]\nc # [aarch64]"
+    assert chosen(text, Platform("osx-arm64", "3.12")) == ["b"]
+    assert chosen(text, Platform("linux-aarch64", "3.12")) == ["c"]
+    assert chosen(text, Platform("linux-armv7l", "3.12")) == ["a"]
+
+
 @pytest.mark.parametrize(
     "selector",
     [
@@ -38,6 +45,12 @@ def mistakes_in(text: str) -> list[Problem]:
         "win or (linux and not arm64)",
         "py3k",
         "target_platform == 'linux-64'",
+        "win if py < 30 else linux",
+        "[linux]",
+        "py / 10 > 31 and -py < -300",
+        "any([win, linux]) and not all((win, linux))",
+        "HOME == '/h'",
+        "not (arm or freebsd or zos or ppc64)",
         "target_platform in ('linux-64', 'osx-64')",
         'environ.get("MODE", "slow") == "fast"',
         'os.environ.get("MODE") == "fast"',

@@ -97,10 +97,12 @@ class Platform:
             "unix": system in ("linux", "osx", "emscripten", "wasi"),
             "emscripten": system == "emscripten",
             "wasi": system == "wasi",
+            "freebsd": system == "freebsd",
+            "zos": system == "zos",
             "x86": machine in ("32", "64"),
             "x86_64": machine == "64",
             "arm64": machine == "arm64",
-            "arm": machine in ("arm64", "aarch64", "armv6l", "armv7l"),
+            "arm": self.subdir.startswith("linux-arm"),
             "py": py,
             "py3k": not self.is_python_2,
             "py2k": self.is_python_2,
@@ -110,14 +112,11 @@ class Platform:
             "target_platform": self.subdir,
             "build_platform": self.subdir,
             "nomkl": False,
-            "np": 0,
-            "pl": "",
-            "lua": "",
-            "luajit": False,
         }
         names.update({f"{word}32": self.subdir == f"{word}-32" for word in ("linux", "win")})
         names.update({f"{word}64": self.subdir == f"{word}-64" for word in ("linux", "win")})
-        for other in ("aarch64", "ppc64le", "s390x", "armv6l", "armv7l", "riscv64", "wasm32"):
+        others = "aarch64 ppc64 ppc64le s390x armv6l armv7l riscv64 wasm32 z"
+        for other in others.split():
             names[other] = machine == other
         names.update({f"py{old}": py == old for old in (26, 27, 33, 34, 35, 36)})
         return names

@@ -19,7 +19,8 @@ from twofold.recipe.building.with_rattler import build_unchanged
 from twofold.recipe.model import Recipe
 from twofold.recipe.read.jinja_modules import ReadContext
 from twofold.recipe.read.meta_yaml import find_roots, read_recipe
-from twofold.recipe.read.recipe_yaml import UnsupportedRecipe, read_recipe_yaml
+from twofold.recipe.read.recipe_yaml import read_recipe_yaml
+from twofold.recipe.read.v1_expressions import UnsupportedRecipe
 from twofold.recipe.read.variants import read_variants
 from twofold.recipe.read.yaml_lines import read_recipe_text, read_tree
 from twofold.recipe.request import BuildWheel, Environ, RecipeRequest

@@ -17,7 +17,7 @@ from twofold.recipe.building.recipe_folder import plan_recipe, require_recipe
 from twofold.recipe.building.variations import Variation, hash_values
 from twofold.recipe.building.with_rattler import render_unchanged
 from twofold.recipe.model import Line, Output, Recipe
-from twofold.recipe.read.recipe_yaml import UnsupportedRecipe
+from twofold.recipe.read.v1_expressions import UnsupportedRecipe
 from twofold.recipe.request import RecipeRequest
 
 

@@ -21,6 +21,7 @@ from twofold.recipe.read.jinja_modules import (
     TimeModule,
     load_str_data,
 )
+from twofold.recipe.read.variant_defaults import list_build_variables
 
 #: What is known of the package only once its recipe has been read a first time.
 PACKAGE_VARIABLES = ("PKG_NAME", "PKG_VERSION", "PKG_BUILDNUM")
@@ -42,7 +43,7 @@ def make_functions(
     """
     known = read_git_variables(context.roots[-1]) if _GIT.search(text) else {}
     known |= package or {name: f"${name}" for name in PACKAGE_VARIABLES}
-    known |= {name: str(context.platform.variables()[name]) for name in ("CONDA_PY", "PY_VER")}
+    known |= list_build_variables(context.platform, context.variant or {})
     known |= _STATE
     environ = EnvironVariables(context.environ, known)
     return {

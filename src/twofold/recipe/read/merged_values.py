@@ -95,7 +95,7 @@ def merge_zip_keys(
 
 def read_texts(node: Node, where: str, problems: list[Problem]) -> tuple[str, ...]:
     """Read a value or a list of them; what is no text is a problem."""
-    texts = [part.value for part in node.items() if part.value is not None]
+    texts = [part.value for part in node.items()]
     if all(isinstance(text, str) for text in texts):
         return tuple(text for text in texts if isinstance(text, str))
     hint = "write values alone; use a selector such as # [win] to limit one"

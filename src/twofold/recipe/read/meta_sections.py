@@ -24,10 +24,8 @@ from twofold.recipe.read.match_specs import (
     normalize_spec,
 )
 from twofold.recipe.read.variants import resolve_x_x
-from twofold.recipe.read.yaml_lines import Node
+from twofold.recipe.read.yaml_lines import FALSE, TRUE, Node
 
-_TRUE = frozenset({"true", "yes", "on", "1"})
-_FALSE = frozenset({"false", "no", "off", "0"})
 _NAME = re.compile(r"[a-z0-9_][a-z0-9_.-]*")
 _VERSION = re.compile(r"[0-9A-Za-z_.!+]+")
 #: A folder of the build at the beginning of a path: `{{ RECIPE_DIR }}/LICENSE` becomes this.
@@ -69,7 +67,7 @@ class SectionReader:
 
     def read_section(self, node: Node | None, known: Iterable[str], label: str) -> dict[str, Node]:
         """Read the parts of a mapping that have a value; unknown keys are mistakes."""
-        if node is None or node.value is None:
+        if node is None or node.is_empty:
             return {}
         if not isinstance(node.value, dict):
             self.add_problem(
@@ -92,7 +90,7 @@ class SectionReader:
         for part in node.items() if node else ():
             if isinstance(part.value, str):
                 made.append(Line(part.value.strip(), part.line, part.key))
-            elif part.value is not None:
+            else:
                 hint = "write one '- text' a line"
                 if isinstance(part.value, dict):
                     hint += "; quote it if it holds a colon followed by a space"
@@ -122,7 +120,7 @@ class SectionReader:
 
     def read_text(self, node: Node | None) -> str:
         """Read a text; '' if it is absent."""
-        if node is None or node.value is None:
+        if node is None or not node.value:
             return ""
         if not isinstance(node.value, str):
             self.add_problem("expected one text, not a list or a mapping", node)
@@ -130,11 +128,11 @@ class SectionReader:
         return node.value.strip()
 
     def read_bool(self, node: Node | None) -> bool:
-        """Read a truth value of YAML 1.1."""
+        """Read a truth value; conda-build takes any other text for true, `0` too."""
         word = self.read_text(node).lower()
-        if node is not None and word and word not in _TRUE | _FALSE:
+        if node is not None and word not in {*TRUE, *FALSE, "y", "n", "1", ""}:
             self.add_problem(f"'{word}' is neither true nor false", node, "write true or false")
-        return word in _TRUE
+        return word in {*TRUE, "y", "1"}
 
     def read_name(self, node: Node | None, parent: Node) -> str:
         """Read the name of a package; `parent` has the line for a missing one."""
@@ -161,12 +159,7 @@ class SectionReader:
         parts = self.read_section(node, known_keys.BUILD, label)
         aliases = known_keys.ALIASES.items()
         parts = {older: parts[newer] for newer, older in aliases if newer in parts} | parts
-        noarch = self.read_text(parts.get("noarch")).lower()
-        if noarch == "true":
-            noarch = "generic"
-            self.add_remark("'true' means generic, as for conda-build", parts["noarch"])
-        if "noarch" in parts and noarch not in ("python", "generic"):
-            self.add_problem(f"noarch is '{noarch}'", parts["noarch"], "write 'noarch: python'")
+        noarch = self.read_noarch(parts.get("noarch"))
         if self.read_bool(parts.get("noarch_python")):
             noarch = "python"
         return Build(
@@ -185,6 +178,18 @@ class SectionReader:
                 if name in parts
             },
         )
+
+    def read_noarch(self, node: Node | None) -> str:
+        """Read build/noarch: python, generic, or a truth value, of which true means generic."""
+        if node is None or node.is_empty:
+            return ""
+        if node.truth:
+            self.add_remark("'true' means generic, as for conda-build", node)
+            return "generic"
+        noarch = self.read_text(node).lower()
+        if noarch not in ("python", "generic"):
+            self.add_problem(f"noarch is '{noarch}'", node, "write 'noarch: python'")
+        return noarch
 
     def read_script(self, node: Node | None) -> tuple[Line, ...]:
         """Read commands, one a line; a literal block (`|`) holds several."""
@@ -205,15 +210,13 @@ class SectionReader:
 
     def read_number(self, node: Node | None) -> int:
         """Read a build number; 0 if it is absent."""
-        text = self.read_text(node)
-        if node is None or not text:
-            return 0
-        if not re.fullmatch(r"\d{1,9}", text):
-            self.add_problem(
-                f"the build number is '{text}'", node, "write a whole number: 'number: 0'"
-            )
-            return 0
-        return int(text)
+        text = self.read_text(node) or "0"
+        if re.fullmatch(r"\+?[0-9]{1,9}", text):
+            return int(text)
+        if node is not None:
+            hint = "write a whole number: 'number: 0'"
+            self.add_problem(f"the build number is '{text}'", node, hint)
+        return 0
 
     def _read_string(self, node: Node | None) -> str:
         text = self.read_text(node)
@@ -337,7 +340,7 @@ class SectionReader:
         about = {
             name: self.read_lines(part)
             for name, part in parts.items()
-            if isinstance(part.value, str | list)
+            if isinstance(part.value, str | list) and not part.is_empty
         }
         if "license_file" in about:
             # The source is searched before the recipe's folder, so only the former is cut off.

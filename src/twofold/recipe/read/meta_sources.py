@@ -28,6 +28,7 @@ def _read_source(reader: SectionReader, node: Node) -> Source | None:
             reader.add_problem(f"source/{other} is not supported", node, "use url, git_url or path")
             return None
     parts = reader.read_section(node, known_keys.SOURCE, "source")
+    parts = {name: part for name, part in parts.items() if not part.is_empty}
     kinds = [(kind, key) for kind, key in _KINDS if key in parts]
     if not kinds:
         if parts:

@@ -16,9 +16,9 @@ from twofold.recipe.read.known_keys import OUTPUT, SECTIONS
 from twofold.recipe.read.meta_sections import SectionReader
 from twofold.recipe.read.meta_sources import read_sources
 from twofold.recipe.read.selectors import select_lines
+from twofold.recipe.read.variant_defaults import list_default_values, make_selector_variables
 from twofold.recipe.read.variants import pin_run_requirements, read_variants
 from twofold.recipe.read.yaml_lines import Node, read_recipe_text, read_tree, render, to_plain
-from twofold.recipe.request import Platform
 
 #: What makes a folder a Python project.
 PROJECT_FILES = ("pyproject.toml", "setup.py", "setup.cfg")
@@ -37,13 +37,16 @@ def read_recipe(path: Path, context: ReadContext) -> Recipe:
     text = read_recipe_text(path)
     problems: list[Problem] = []
     context, variant = _apply_variant(path, context)
-    named = _variant_variables(variant, context.platform)
+    values = {**list_default_values(context.platform), **variant}
+    context = replace(context, variant=values)
+    named = make_selector_variables(values, context.platform)
     selected = select_lines(text, context.platform, context.environ, problems, file, named)
     if problems:
         raise ProjectErrors(problems)
     calls = DeferredCalls()
-    offered = {**variant, **make_functions(context, calls, text)}
-    offered |= {name: named[name] for name in ("np",) if name in named}
+    offered: dict[str, object] = {**context.environ, **values}
+    offered |= make_functions(context, calls, text)
+    offered |= {name: named[name] for name in ("np", "pl", "luajit")}
     rendered = render(selected.lines, offered, file)
     remarks: list[str] = []
     tree = read_tree(rendered.text, file, rendered.source_line, remarks)
@@ -90,20 +93,6 @@ def _apply_variant(path: Path, context: ReadContext) -> tuple[ReadContext, Mappi
     return context, variant
 
 
-def _variant_variables(variant: Mapping[str, str], platform: Platform) -> dict[str, object]:
-    """Make the variant's variables: numbers as such, and `np` as in conda-build."""
-    own = platform.variables()
-    names: dict[str, object] = {
-        name: int(value) if value.isascii() and value.isdecimal() and len(value) < 20 else value
-        for name, value in variant.items()
-        if name.isidentifier() and name not in own
-    }
-    numpy = re.match(r"\W*(\d+)\.(\d+)", variant.get("numpy", ""))
-    if numpy:
-        names["np"] = int(numpy[1] + numpy[2])
-    return names
-
-
 def _read_package_variables(tree: Node) -> dict[str, str]:
     """Read PKG_NAME and the like from a first rendering."""
     package, build = tree.get("package"), tree.get("build")
@@ -113,6 +102,7 @@ def _read_package_variables(tree: Node) -> dict[str, str]:
         build.get("number") if build else None,
     )
     texts = [node.value if node and isinstance(node.value, str) else "" for node in found]
+    texts[-1] = texts[-1] or "0"
     return dict(zip(PACKAGE_VARIABLES, texts, strict=True))
 
 
@@ -142,6 +132,8 @@ def _read_outputs(reader: SectionReader, tree: Node) -> tuple[Output, ...]:
     package = parts.get("package", Node({}, 1, "package"))
     known = reader.read_section(package, ("name", "version"), "package")
     split = parts.get("outputs")
+    if split is not None and split.is_empty:
+        split = None
     if split is None or "name" in known:
         name = reader.read_name(known.get("name"), package)
     else:
@@ -199,7 +191,7 @@ def _read_output(reader: SectionReader, node: Node, top: Output) -> Output:
     build = replace(
         build,
         number=number,
-        noarch=build.noarch or reader.read_text(parts.get("noarch")) or top.build.noarch * same,
+        noarch=build.noarch or reader.read_noarch(parts.get("noarch")) or top.build.noarch * same,
         skip=build.skip or top.build.skip,
         script=script,
         script_file=script_file,

@@ -7,22 +7,18 @@ other tests) raises `UnsupportedRecipe`: rattler-build supports the whole format
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from jinja2 import TemplateError, nodes
-
-from twofold.errors import Problem, ProjectErrors, TwofoldError
-from twofold.recipe.model import DeferredCall, DeferredCalls, Output, Recipe
-from twofold.recipe.read.jinja_functions import make_functions
+from twofold.errors import ProjectErrors
+from twofold.recipe.model import DeferredCalls, Output, Recipe
 from twofold.recipe.read.jinja_modules import ReadContext
-from twofold.recipe.read.limits import Budget, LimitExceeded
+from twofold.recipe.read.match_specs import add_star
 from twofold.recipe.read.meta_sections import SectionReader
 from twofold.recipe.read.meta_sources import read_sources
 from twofold.recipe.read.meta_yaml import add_script_file
-from twofold.recipe.read.sandbox import V1, CountingTransformer, RecipeEnvironment
-from twofold.recipe.read.variants import PYTHON_MIN
+from twofold.recipe.read.v1_expressions import UnsupportedRecipe, V1Renderer
 from twofold.recipe.read.yaml_lines import Node, read_recipe_text, read_tree, to_plain
 from twofold.recipe.write.to_v1 import render_v1
 
@@ -58,10 +54,6 @@ _REQUIREMENTS = {
 _BUILD = {"number": "number", "string": "string", "noarch": "noarch"}
 
 
-class UnsupportedRecipe(Exception):
-    """The recipe needs more than a direct build; the text explains what."""
-
-
 def read_recipe_yaml(path: Path, context: ReadContext) -> Recipe:
     """Read a recipe.yaml. Raises UnsupportedRecipe, and ProjectErrors with keys and lines."""
     for name in ("variants.yaml", "conda_build_config.yaml"):
@@ -70,7 +62,7 @@ def read_recipe_yaml(path: Path, context: ReadContext) -> Recipe:
     text = read_recipe_text(path)
     calls = DeferredCalls()
     tree = read_tree(text, path.name)
-    rendering = _Renderer(context, calls, path.name, text)
+    rendering = V1Renderer(context, calls, path.name, text)
     parts = _check_keys(tree, _SECTIONS, "recipe.yaml")
     if "context" in parts:
         rendering.add_context(parts.pop("context"))
@@ -97,114 +89,6 @@ def read_recipe_yaml(path: Path, context: ReadContext) -> Recipe:
         uses_python=context.platform.is_python_dependent(names_used),
         remarks=tuple(dict.fromkeys(reader.remarks)),
     )
-
-
-class _Renderer:
-    """Evaluates `${{ }}` and `if: then: else:` of one recipe under one budget."""
-
-    def __init__(self, context: ReadContext, calls: DeferredCalls, file: str, text: str) -> None:
-        offered = make_functions(context, calls, text)
-        offered |= {
-            "python_min": PYTHON_MIN,
-            "env": offered["environ"],
-            "match": _make_match(context.platform.python),
-            "pin_subpackage": _make_pin(calls, "pin_subpackage"),
-            "pin_compatible": _make_pin(calls, "pin_compatible"),
-        }
-        self.environment = RecipeEnvironment(offered, Budget(), V1)
-        self.file = file
-        self.names_used: set[str] = set()
-
-    def add_context(self, context: Node) -> None:
-        """Add the variables of `context`, each of which may use those before it."""
-        if not isinstance(context.value, dict):
-            raise UnsupportedRecipe("its context is not a mapping")
-        for name, value in context.value.items():
-            if not isinstance(value.value, str):
-                raise UnsupportedRecipe(f"its context has a list under '{name}'")
-            self.environment.globals[name] = self.render_text(value.value, value)
-
-    def render_node(self, node: Node) -> Node:
-        if isinstance(node.value, str):
-            return Node(self.render_text(node.value, node), node.line, node.key)
-        if isinstance(node.value, list):
-            return Node(list(self._render_items(node.value)), node.line, node.key)
-        if isinstance(node.value, dict):
-            made = {name: self.render_node(part) for name, part in node.value.items()}
-            return Node(made, node.line, node.key)
-        return node
-
-    def _render_items(self, items: Iterable[Node]) -> Iterable[Node]:
-        for item in items:
-            if not isinstance(item.value, dict) or "if" not in item.value:
-                yield self.render_node(item)
-                continue
-            condition = item.value["if"]
-            if not isinstance(condition.value, str):
-                raise UnsupportedRecipe("a condition of it is not text")
-            chosen = item.value.get("then" if self.evaluate_condition(condition) else "else")
-            if chosen is not None:
-                parts = chosen.value if isinstance(chosen.value, list) else [chosen]
-                yield from self._render_items(parts)
-
-    def evaluate_condition(self, node: Node) -> bool:
-        return self.render_text(f"${{{{ 1 if ({node.value}) else 0 }}}}", node) == "1"
-
-    def render_text(self, text: str, node: Node) -> str:
-        if V1.variable not in text:
-            return text
-        environment = self.environment
-        try:
-            tree = CountingTransformer().visit(environment.parse(text))
-            self.names_used |= {name.name for name in tree.find_all(nodes.Name)}
-            code = environment.compile(tree)
-            made = environment.template_class.from_code(environment, code, environment.globals)
-            return made.render()
-        except TwofoldError as error:
-            place = f"{self.file}:{node.line}: {node.key}"
-            raise ProjectErrors(
-                [Problem(p.message, p.hint, p.where or place) for p in error.problems]
-            ) from error
-        except LimitExceeded as error:
-            hint = "use Jinja to set values and choose lines only"
-            raise ProjectErrors(
-                [Problem(str(error), hint, f"{self.file}:{node.line}: {node.key}")]
-            ) from error
-        except (TemplateError, TypeError, ValueError, LookupError, RecursionError) as error:
-            raise UnsupportedRecipe(f"line {node.line}: {error}") from error
-
-
-def _make_match(python: str) -> Callable[[str, str], bool]:
-    def match(version: str, spec: str) -> bool:
-        from packaging.specifiers import SpecifierSet
-
-        return SpecifierSet(spec).contains(version or python)
-
-    return match
-
-
-def _make_pin(calls: DeferredCalls, function: str) -> Callable[..., str]:
-    def pin(
-        name: str,
-        lower_bound: str | None = "x.x.x.x.x.x",
-        upper_bound: str | None = "x",
-        exact: bool = False,
-    ) -> str:
-        """Make a pin function; bounds are forms such as 'x.x', or versions."""
-        min_pin, lower = _parse_bound(lower_bound)
-        max_pin, upper = _parse_bound(upper_bound)
-        return calls.add_placeholder(
-            DeferredCall(function, name, min_pin, max_pin, lower, upper, exact)
-        )
-
-    return pin
-
-
-def _parse_bound(bound: str | None) -> tuple[str | None, str | None]:
-    """Parse a bound: a form of x's or a version; the other is None."""
-    if not bound:
-        return None, None
-    return (bound, None) if set(bound) <= {"x", "."} else (None, bound)
 
 
 def _check_keys(node: Node | None, names: Iterable[str], what: str) -> dict[str, Node]:
@@ -242,9 +126,11 @@ def _drop_gitignore(node: Node) -> Node:
     return Node(kept, node.line, node.key)
 
 
-def _read_output(reader: SectionReader, parts: dict[str, Node], rendering: _Renderer) -> Output:
+def _read_output(reader: SectionReader, parts: dict[str, Node], rendering: V1Renderer) -> Output:
     package = parts.get("package", Node({}, 1, "package"))
     known = reader.read_section(package, ("name", "version"), "package")
+    if "name" in known and isinstance(known["name"].value, str):  # rattler-build packs it so
+        known["name"] = replace(known["name"], value=known["name"].value.lower())
     build = add_script_file(
         reader, reader.read_build(_convert_build(parts.get("build"), rendering))
     )
@@ -277,7 +163,7 @@ def _rename_run_exports(node: Node | None) -> Node | None:
     return Node(renamed, node.line, node.key)
 
 
-def _convert_build(node: Node | None, rendering: _Renderer) -> Node | None:
+def _convert_build(node: Node | None, rendering: V1Renderer) -> Node | None:
     if node is None:
         return None
     parts = _check_keys(node, (*_BUILD, "script", "skip", "python"), "build")
@@ -290,9 +176,8 @@ def _convert_build(node: Node | None, rendering: _Renderer) -> Node | None:
             )
         made["script"] = script
     if "python" in parts:
-        made["entry_points"] = _check_keys(parts["python"], ("entry_points",), "build/python")[
-            "entry_points"
-        ]
+        python = _check_keys(parts["python"], ("entry_points",), "build/python")
+        made |= python
     if "skip" in parts:
         skipped = any(
             rendering.evaluate_condition(one)
@@ -331,11 +216,13 @@ def _convert_tests(node: Node | None, contents: list[object]) -> Node | None:
             parts.get("python"), ("imports", "pip_check", "python_version"), "tests"
         )
         add("imports", python.get("imports"))
-        if "python" in parts and getattr(python.get("pip_check"), "value", "true") == "true":
+        checks = python.get("pip_check")
+        if "python" in parts and (checks is None or checks.value != "false"):
             add("commands", Node("pip check", one.line, one.key))
             add("requires", Node("pip", one.line, one.key))
         for version in python["python_version"].items() if "python_version" in python else ():
-            add("requires", Node(f"python {version.value}", version.line, version.key))
+            spec = add_star(f"python {version.value}")
+            add("requires", Node(spec, version.line, version.key))
         add("commands", _convert_test_script(parts.get("script")))
         add("requires", _check_keys(parts.get("requirements"), ("run",), "tests").get("run"))
         files = _check_keys(parts.get("files"), ("recipe", "source"), "tests/files")

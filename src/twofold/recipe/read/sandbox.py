@@ -116,17 +116,19 @@ class RecipeEnvironment(SandboxedEnvironment):
     def __init__(
         self, functions: Mapping[str, object], budget: Budget, signs: Delimiters = V0
     ) -> None:
+        write = _write_v1 if signs is V1 else _write_v0
         super().__init__(
             block_start_string=signs.block,
             variable_start_string=signs.variable,
             comment_start_string=signs.comment,
             undefined=StrictUndefined,
-            finalize=self._finalized(budget),
+            finalize=self._finalized(budget, write),
             optimized=False,
             keep_trailing_newline=True,
             extensions=(),
         )
         self.budget = budget
+        self._write = write
         self.filters = {name: self._wrap_filter(name) for name in _FILTERS}
         self.filters |= {
             "_turns": budget.charge_iterations,
@@ -141,14 +143,16 @@ class RecipeEnvironment(SandboxedEnvironment):
         }
 
     @staticmethod
-    def _finalized(budget: Budget) -> Callable[[Context, object], object]:
+    def _finalized(
+        budget: Budget, write: Callable[[object], object]
+    ) -> Callable[[Context, object], object]:
         @pass_context  # which also keeps Jinja from computing outputs before they are counted
         def finalize(_context: Context, value: object) -> object:
             if isinstance(value, Undefined):
                 return value
             if value is not None and not isinstance(value, _PLAIN):
                 raise SecurityError(f"a {type(value).__name__} is not a text")
-            return budget.charge_value(value)
+            return budget.charge_value(write(value))
 
         return finalize
 
@@ -176,7 +180,8 @@ class RecipeEnvironment(SandboxedEnvironment):
         return counted
 
     def _join_parts(self, parts: list[object]) -> str:
-        return self.budget.charge_value("".join(map(str, check_join("", parts))))
+        texts = map(str, map(self._write, check_join("", parts)))
+        return self.budget.charge_value("".join(texts))
 
     def _make_range(self, *bounds: int) -> list[int]:
         numbers = range(*bounds)
@@ -233,6 +238,15 @@ class RecipeEnvironment(SandboxedEnvironment):
             return formatted(*args, **kwargs)
 
         return bounded
+
+
+def _write_v0(value: object) -> object:
+    return value
+
+
+def _write_v1(value: object) -> object:
+    """Write truth values and none as minijinja does, which rattler-build reads recipes with."""
+    return str(value).lower() if value is None or isinstance(value, bool) else value
 
 
 def _split_text(text: str, separator: str | None = None, most: int = -1) -> list[str]:

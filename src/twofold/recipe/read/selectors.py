@@ -26,7 +26,7 @@ MAX_LENGTH = 300
 _COMMENT = re.compile(r"\s#")
 #: `skip: true  [win]`: the sign of the comment was forgotten; conda-build takes it as a selector.
 _BARE = re.compile(
-    r"(?P<kept>\s*(?:-|[\w-]+:)\s+[^\s\[{\"'#|>][^\[#]*?)\s+\[(?P<selector>[^\[\]]+)\]\s*"
+    r"(?P<kept>\s*(?:-|[\w-]+:)\s+[^\s\[{\"'#|>](?:[^\[#]|(?<=\S)#)*?)\s+\[(?P<selector>[^\[\]]+)\]\s*"
 )
 _COMPARISONS: dict[type[ast.cmpop], Callable[[Any, Any], object]] = {
     ast.Eq: operator.eq,
@@ -40,9 +40,10 @@ _COMPARISONS: dict[type[ast.cmpop], Callable[[Any, Any], object]] = {
     ast.Is: operator.is_,
     ast.IsNot: operator.is_not,
 }
-_ARITHMETIC: dict[type[ast.operator], Callable[[int, int], int]] = {
+_ARITHMETIC: dict[type[ast.operator], Callable[[int, int], float]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
+    ast.Div: operator.truediv,
     ast.FloorDiv: operator.floordiv,
     ast.Mod: operator.mod,
 }
@@ -55,6 +56,8 @@ _FUNCTIONS: dict[str, Callable[..., object]] = {
     "str": str,
     "bool": bool,
     "len": len,
+    "any": any,
+    "all": all,
 }
 
 
@@ -163,7 +166,8 @@ def _is_condition(text: str, known: Mapping[str, object]) -> bool:
         tree = ast.parse(text.strip(), mode="eval")
     except (SyntaxError, ValueError):
         return False
-    if not isinstance(tree.body, ast.Name | ast.BoolOp | ast.Compare | ast.UnaryOp):
+    kinds = ast.Name | ast.BoolOp | ast.Compare | ast.UnaryOp | ast.Call
+    if not isinstance(tree.body, kinds):
         return False
     names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
     return bool(names) and names <= {*known, "environ", "os"}
@@ -219,7 +223,10 @@ class SelectorEvaluator:
             raise InvalidSelector(f"it is longer than {MAX_LENGTH} characters")
         try:
             tree = ast.parse(selector.strip(), mode="eval")
-            return self._evaluate_node(tree.body)
+            body = tree.body
+            if isinstance(body, ast.List) and len(body.elts) == 1:
+                body = body.elts[0]  # of `# [[win]]` conda-build reads the inner brackets
+            return self._evaluate_node(body)
         except SyntaxError as error:
             raise InvalidSelector("it is not a Python expression") from error
         except (TypeError, ValueError, KeyError, ZeroDivisionError) as error:
@@ -231,14 +238,14 @@ class SelectorEvaluator:
         match node:
             case ast.Constant(value=str() | int() | float() | bool() | None):
                 return node.value
-            case ast.Name(id=name):
-                return self._look_up(name)
             case ast.BoolOp(op=op, values=values):
                 return self._combine(isinstance(op, ast.And), values)
             case ast.UnaryOp(op=ast.Not(), operand=operand):
                 return not self._evaluate_node(operand)
-            case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() as value)):
-                return -value
+            case ast.UnaryOp(op=ast.USub(), operand=operand):
+                return self._calculate(ast.Sub, 0, self._evaluate_node(operand))
+            case ast.IfExp(test=test, body=body, orelse=other):
+                return self._evaluate_node(body if self._evaluate_node(test) else other)
             case ast.Compare():
                 return self._compare(node)
             case ast.List(elts=parts) | ast.Tuple(elts=parts):
@@ -249,8 +256,8 @@ class SelectorEvaluator:
                 )
             case ast.Subscript(value=value, slice=key):
                 return self._subscript(self._evaluate_node(value), self._evaluate_node(key))
-            case ast.Attribute(value=ast.Name(id="os"), attr="environ"):
-                return self._look_up("environ")
+            case ast.Attribute(value=ast.Name(id="os"), attr="environ" as name) | ast.Name(id=name):
+                return self._look_up(name)
             case ast.Call(keywords=[]):
                 return self._call(node)
         raise InvalidSelector(f"{type(node).__name__} is not allowed in a selector")
@@ -268,10 +275,12 @@ class SelectorEvaluator:
         self.names_used.add(name)
         if name == "environ":
             return self.environ
-        if name not in self.known:
-            self.unknown.add(name)
-            return False
-        return self.known[name]
+        if name in self.known:
+            return self.known[name]
+        if name in list(self.environ):
+            return self.environ[name]
+        self.unknown.add(name)
+        return False
 
     def _compare(self, node: ast.Compare) -> bool:
         left = self._evaluate_node(node.left)
@@ -282,7 +291,7 @@ class SelectorEvaluator:
             left = right
         return True
 
-    def _calculate(self, op: type[ast.operator], left: object, right: object) -> int:
+    def _calculate(self, op: type[ast.operator], left: object, right: object) -> float:
         if not isinstance(left, int) or not isinstance(right, int):
             raise InvalidSelector("only whole numbers are allowed in arithmetic")
         return _ARITHMETIC[op](left, right)

@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -149,10 +150,11 @@ def _remove_marks(text: str, names: frozenset[str]) -> RenderedText:
     return RenderedText("\n".join(plain), tuple(lines), names)
 
 
-def _is_pinned(name: str) -> bool:
-    """Whether conda-forge's pinning sets a name."""
+@cache
+def _load_pinned_names() -> frozenset[str]:
+    """Load the names that conda-forge's pinning sets."""
     text = Path(__file__).with_name("pinned_names.txt").read_text(encoding="utf-8")
-    return name in text.splitlines()
+    return frozenset(text.splitlines())
 
 
 def _make_problem(error: BaseException, numbers: Sequence[int], file: str) -> Problem:
@@ -162,7 +164,7 @@ def _make_problem(error: BaseException, numbers: Sequence[int], file: str) -> Pr
         return Problem(message, "use Jinja to set values and choose lines only", where)
     if isinstance(error, UndefinedError):
         hint = "set it with {% set name = ... %} above"
-        if any(map(_is_pinned, re.findall(r"'(\w+)'", message))):
+        if not _load_pinned_names().isdisjoint(re.findall(r"'(\w+)'", message)):
             hint += ", or read conda-forge's pinning with --variant-config conda-forge"
         return Problem(f"Jinja: {message}", hint, where)
     if isinstance(error, SecurityError):
@@ -187,6 +189,9 @@ def _locate_error(error: BaseException, numbers: Sequence[int], file: str) -> st
 #: Far more than any recipe has.
 MAX_NODES = 20_000
 MAX_DEPTH = 40
+#: The truth values of YAML 1.1.
+TRUE = frozenset({"true", "yes", "on"})
+FALSE = frozenset({"false", "no", "off"})
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _NULL = "tag:yaml.org,2002:null"
 
@@ -195,12 +200,25 @@ _NULL = "tag:yaml.org,2002:null"
 class Node:
     """A value of a recipe: `value` is text, None, a list of nodes or a dict of them.
 
-    `line` is its line in the file, `key` its path (`build/script`).
+    `line` is its line in the file, `key` its path (`build/script`). `is_plain`: a text without
+    quotes, which YAML may read as another type.
     """
 
     value: str | list[Node] | dict[str, Node] | None
     line: int
     key: str
+    is_plain: bool = False
+
+    @property
+    def truth(self) -> bool | None:
+        """The truth value that YAML 1.1 reads in it; None if it reads none."""
+        word = self.value.lower() if self.is_plain and isinstance(self.value, str) else ""
+        return word in TRUE if word in TRUE | FALSE else None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it is null, false or without content: conda-build takes that for absent."""
+        return not self.value or self.truth is False
 
     def get(self, name: str) -> Node | None:
         """Return the value under a name; None if it is absent or empty."""
@@ -210,10 +228,10 @@ class Node:
         return None if found is None or found.value is None else found
 
     def items(self) -> Iterator[Node]:
-        """Return the parts of a list; a single value counts as a list of one."""
+        """Return the parts of a list that have a value; a single value is a list of one."""
         if isinstance(self.value, list):
-            yield from self.value
-        elif self.value is not None:
+            yield from (part for part in self.value if part.value is not None)
+        elif self.value not in (None, {}):
             yield self
 
 
@@ -283,7 +301,8 @@ class _NodeBuilder:
             raise ProjectErrors([Problem("the recipe has too many values", "", self.file)])
         if isinstance(node, yaml.ScalarNode):
             # The loaders differ in a plain scalar's style; both resolve a plain null to this tag.
-            return Node(None if node.tag == _NULL else node.value, line, key)
+            value = None if node.tag == _NULL else node.value
+            return Node(value, line, key, is_plain=not node.style)
         if isinstance(node, yaml.SequenceNode):
             return Node([self.build_node(part, key) for part in node.value], line, key)
         return Node(self._build_mapping(node, key), line, key)
