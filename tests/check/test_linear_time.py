@@ -59,7 +59,7 @@ def test_a_module_is_read_in_linear_time(case: str, ends: str) -> None:
 
     def find(times: int) -> None:
         source = before + body * times + after
-        find_features(ast.Module([], []), source, [])
+        find_features(ast.Module([], []), source, [], is_lazy=False)
         guess_newer_syntax(source, 1, "f-string: expecting '}'")
         find_secret("pkg/settings.txt", source)
 

@@ -44,11 +44,24 @@ MODULES = {
     "imports inside classes": (
         "class A:\n    import a\n    def f(self):\n        import b\n    if x:\n        import c\n"
         "class B: import d\nclass E(\n  F):\n    # c\n    from g import h\n"
+        "class I:\n    import importlib\n"
     ),
     "imports inside functions": (
         "def f():\n    import a\nasync def g(): import b\n@d\ndef h(): pass\n"
     ),
     "imports by calls": "import importlib\nimportlib.import_module('a.b')\n",
+    "imports by calls in functions": (
+        "import importlib\ndef f(): importlib.import_module('a')\nclass B:\n"
+        "    c = importlib.import_module('d')\n    def e(self): importlib.import_module('g')\n"
+    ),
+    "calls of what a function imports": (
+        "def f():\n    global importlib\n    import importlib\nf()\n"
+        "a = importlib.import_module('b')\n"
+    ),
+    "calls of a function that imports": (
+        "from importlib import import_module, metadata\nimport_module('a')\n"
+        "@b(import_module('c'))\ndef d(): pass\ne = [import_module('f') for g in h]\n"
+    ),
     "assignments of every form": (
         "a = b = 1\nc, d = e = 2\nf: int = 3\ng: int\nh += 1\ni.j = 4\nk = f(l=1)\n[m, n] = 1, 2\n"
         "(o := 5)\np = {'q': 1}['r'] = 2\ns, *t = u\nv = 'x=y'; w = 1\nx = f(y=1).z = 2\n"
@@ -57,6 +70,13 @@ MODULES = {
         "def f():\n    global a, b\n    del c, d[1], e.f\n    g = model\n    delta = 1\n"
     ),
     "names that go": "import a\nx = 1\ndel a\nif y:\n    del x\n",
+    "names that go and come": (
+        "import a, b\ndef c(): pass\ndel a, c\na = 1\nwith d:\n    del a\ndel(b)\nb = 2; del b\n"
+    ),
+    "parts that go": (
+        "def f():\n    del a[b[c], d], e.f(g).h, i\n    del a['b', \"c\"]\n    del (j)\n"
+        "class k:\n    del l[m:n].o[p], q, \\\n        r\n"
+    ),
     "names that two functions make": "def f():\n    global a\ndef g():\n    global a\n",
     "an __all__ in parts": (
         "__all__ = ['a', \"b\",  # c\n]\n__all__ += ['d']\n__all__.extend(['e'])\n"

@@ -7,12 +7,14 @@ one file.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from twofold.source_analysis.imports import is_type_checking, parse_module
 from twofold.source_analysis.model import DunderAll
 
+#: A name, its line, and whether it is bound there; else it is deleted.
+Binding = tuple[str, int, bool]
 #: Calls whose result a module keeps for itself: no use re-exporting a logger or a type variable.
 _PRIVATE_MAKERS = frozenset({"getLogger", "TypeVar", "ParamSpec", "TypeVarTuple"})
 
@@ -91,13 +93,27 @@ def defined_names(source: Path | ast.Module, runtime_only: bool = True) -> dict[
     counts them too. A star import adds the name `*`.
     """
     tree = parse_module(source) if isinstance(source, Path) else source
-    names: dict[str, int] = {}
+    return collect_names(list_bindings(tree, runtime_only))
+
+
+def list_bindings(tree: ast.Module, runtime_only: bool = True) -> Iterator[Binding]:
+    """What each statement at the top level binds and deletes, in their order."""
     for statement in _module_level(tree.body, runtime_only):
         if isinstance(statement, ast.Delete):
             for target in statement.targets:
-                names.pop(getattr(target, "id", ""), None)
+                yield getattr(target, "id", ""), statement.lineno, False
         for name in _bound_names(statement):
-            names.setdefault(name, statement.lineno)
+            yield name, statement.lineno, True
+
+
+def collect_names(bindings: Iterable[Binding]) -> dict[str, int]:
+    """The names that are left after all bindings -> the first line of each."""
+    names: dict[str, int] = {}
+    for name, line, is_bound in bindings:
+        if is_bound:
+            names.setdefault(name, line)
+        else:
+            names.pop(name, None)
     return names
 
 

@@ -25,15 +25,13 @@ if TYPE_CHECKING:
     from twofold.source_analysis.top_level import TopLevel
 
 _BEHIND_WORD = re.compile(rb"[;:][ \t]*\Z")
-_NAMES = re.compile(rb"[ \t]++\w++[ \t]*+(?:,[ \t]*+\w++[ \t]*+)*+")
-_NO_NAMES = re.compile(rb"[ \t]++\w++[.\[][^,()\\]*+")
+_BRACKETS = re.compile(rb"(?<=[\w.])(?:\([^()\[\]{}]*+\)|\[[^()\[\]{}]*+\])")
+_TARGET = re.compile(rb"[ \t]*+(?:(\w++)|\w++[\w.]++)[ \t]*+")
 _LETTER = re.compile(rb"[\w\x80-\xff]")
 
 
 def read_outline(source: bytes) -> Outline | None:
     """The outline of a module whose syntax is valid; None where its text leaves a doubt."""
-    if b"import_module" in source and b"importlib" in source:
-        return None  # its calls count as imports
     cut = split_top_level(source)
     if cut is None:
         return None
@@ -42,15 +40,37 @@ def read_outline(source: bytes) -> Outline | None:
         outline.is_sure_of_names = _read_scoped_names(cut, outline, b"global") and (
             _read_scoped_names(cut, outline, b"del")
         )
-    doubtful = [one for one in _statements(cut) if not read_plain(cut, outline, one)]
+    may_call = _may_import_by_call(source)
+    doubtful = [
+        one
+        for one in _statements(cut)
+        if (may_call and _names_importlib(cut, one)) or not read_plain(cut, outline, one)
+    ]
     if doubtful:
         _read_tree(cut, outline, doubtful)
+    is_known = any(one.module == "importlib" for one in outline.imports)
+    if may_call and not is_known and any(_names_importlib(cut, one) for one in doubtful):
+        return None  # imported in a function, perhaps for all
     return outline
 
 
 def may_import_inside(source: bytes) -> bool:
     """Whether functions or classes of a module may hold imports."""
+    if _may_import_by_call(source):
+        return True
     return INNER_IMPORT.search(source) is not None or IMPORT_BEHIND.search(source) is not None
+
+
+def _may_import_by_call(source: bytes) -> bool:
+    return b"import_module" in source and b"importlib" in source
+
+
+def _names_importlib(cut: TopLevel, statement: Statement) -> bool:
+    """Whether calls that import may be in a statement; those in a function run later."""
+    text = cut.text[statement.start : statement.end]
+    return not text.startswith((b"def ", b"async ")) and (
+        b"import_module" in text or b"importlib" in text
+    )
 
 
 def _statements(cut: TopLevel) -> Iterator[Statement]:
@@ -72,16 +92,25 @@ def _read_scoped_names(cut: TopLevel, outline: Outline, word: bytes) -> bool:
             continue
         start = text.rfind(b"\n", 0, at)
         before = text[start + 1 : at]
-        names = text[at + len(word) : text.find(b"\n", at)].partition(b"#")[0]
         if before.strip(b" \t"):
             if _BEHIND_WORD.search(before):
                 return False
-        elif _NAMES.fullmatch(names) and text[start - 1 : start] != b"\\":
-            line = text.count(b"\n", 0, at)
-            outline.further += [(name.strip(), line) for name in names.decode().split(",")]
-        elif word == b"global" or not _NO_NAMES.fullmatch(names):
+            continue
+        names = _read_names(text[at + len(word) : text.find(b"\n", at)].partition(b"#")[0])
+        if names is None or text[start - 1 : start] == b"\\":
             return False
+        if before or word == b"global":  # else the statement is read with the tree
+            line = text.count(b"\n", 0, at)
+            outline.further += [(name, line) for name in names]
     return True
+
+
+def _read_names(targets: bytes) -> list[str] | None:
+    """The names among targets, aside from parts of others (`a.b`, `a[b]`); None for a doubt."""
+    while (shorter := _BRACKETS.sub(b".", targets)) != targets:
+        targets = shorter
+    found = [_TARGET.fullmatch(target) for target in targets.split(b",")]
+    return None if None in found else [one[1].decode() for one in found if one and one[1]]
 
 
 def _read_tree(cut: TopLevel, outline: Outline, doubtful: list[Statement]) -> None:
@@ -100,8 +129,6 @@ def _read_tree(cut: TopLevel, outline: Outline, doubtful: list[Statement]) -> No
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # an invalid escape is not ours to print
         tree = ast.parse(code)
-    if b"del" in code and any(isinstance(node, ast.Delete) for node in ast.walk(tree)):
-        outline.is_sure_of_names = False
     outline.tree = tree
     outline.imports += module_imports(tree)
     outline.imports.sort(key=lambda one: one.line)

@@ -252,6 +252,7 @@ def _read_class(cut: TopLevel, outline: Outline, statement: Statement) -> bool:
             continue
         if not _read_class_import(cut, inside_class, statement, found):
             return False
+        at = text.find(b"\n", at)  # the names after it may hold the word too
     outline.imports += inside_class.imports
     return True
 

@@ -66,6 +66,15 @@ class TopLevel(NamedTuple):
         """The span of each statement, with the blank lines and comments behind it."""
         return zip(self.starts, self.starts[1:], strict=False)
 
+    def pieces(self) -> Iterator[bytes]:
+        """The text of each statement, with its decorators: each could be a module."""
+        begin: int | None = None
+        for start, end in self.statements():
+            begin = start if begin is None else begin
+            if self.text[start : start + 1] != b"@":
+                yield self.text[begin:end]
+                begin = None
+
     def string_at(self, at: int) -> Span | None:
         """The string in three quotes that holds a place."""
         place = bisect_right(self.strings, (at, len(self.text)))

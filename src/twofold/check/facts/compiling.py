@@ -15,10 +15,11 @@ import time
 import warnings
 
 from twofold.check.facts.model import SyntaxMistake
+from twofold.source_analysis.top_level import split_top_level
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Mapping
     from subprocess import Popen
 
 #: Bytes of source above which starting ruff costs less than the compiler.
@@ -44,6 +45,8 @@ _STARRED = re.compile(
     rb"\n[ \t]*+\*[\w.]++(?:\[[^\n]*+(?<=\])|\([^\n]*+(?<=\)))?[ \t]*+(?:#[^\n]*+)?(?=[\r\n]|\Z)"
 )
 _STAR_IN_BRACES = re.compile(rb"[fF][rR]?(?:\"\"\"|''')|[fF][rR]?[\"'][^\n]*?\{\*(?!\*)")
+#: Blank lines and comments are not so long.
+_FAR = 2000
 _BEGINS_STARRED = re.compile(rb"\s*+\*")
 _MATCH = re.compile(rb"(?:\A|\n)[ \t]*+match\b")
 _CASE = re.compile(rb"\n[ \t]++case\b[^\n]*+(?<=[:\\\r(\[,|])\n")
@@ -100,19 +103,22 @@ class SyntaxCheck:
 
     def finish(self) -> dict[str, SyntaxMistake]:
         """Wait for the check, and return the mistakes by key."""
-        suspects = self._files
-        if self._ruff is not None:
-            named = _read_report(self._ruff)
-            if named is not None:
-                suspects = {
-                    key: file
-                    for key, file in self._files.items()
-                    if os.path.realpath(file.path) in named
-                    or may_surprise_ruff(file.source)
-                    or self._has_changed(file)
-                }
-        mistakes = compile_all(file.source for file in suspects.values())
-        return {key: one for key, one in zip(suspects, mistakes, strict=True) if one is not None}
+        if self._ruff is None:
+            return _compile_files(self._files, find_mistake)
+        surprising = {k: f for k, f in self._files.items() if may_surprise_ruff(f.source)}
+        named = _read_report(self._ruff)
+        if named is None:
+            return _compile_files(self._files, find_mistake)
+        suspects = {
+            key: file
+            for key, file in self._files.items()
+            if (named and os.path.realpath(file.path) in named) or self._has_changed(file)
+        }
+        others = {key: file for key, file in surprising.items() if key not in suspects}
+        return {
+            **_compile_files(suspects, find_mistake),
+            **_compile_files(others, find_mistake_by_statement),
+        }
 
     def _has_changed(self, file: SourceFile) -> bool:
         """Whether ruff may have read another text than the caller."""
@@ -141,7 +147,8 @@ def may_surprise_ruff(source: bytes) -> bool:
     if b"{*" in source and _STAR_IN_BRACES.search(source):
         return True
     for found in _STARRED.finditer(source):
-        if source[: found.start()].rstrip()[-1:] not in (b",", b"(", b"["):
+        before = source[max(0, found.start() - _FAR) : found.start()].rstrip()
+        if before[-1:] not in (b",", b"(", b"["):
             return True  # a starred value alone
     if _DEEP.search(source) is None:
         return False
@@ -159,14 +166,31 @@ def _returns_from_generator(source: bytes) -> bool:
     return False
 
 
-def compile_all(sources: Iterable[bytes]) -> list[SyntaxMistake | None]:
-    """The mistake of each module; by several processes when there is much to compile."""
-    listed = list(sources)
-    if sum(map(len, listed)) < PARALLEL_BYTES:
-        return [find_mistake(source) for source in listed]
-    from twofold.check.facts.processes import run_in_processes
+def find_mistake_by_statement(source: bytes) -> SyntaxMistake | None:
+    """What the compiler refuses in a module that ruff read; what ruff sees is compiled at most.
 
-    return run_in_processes(find_mistake, listed)
+    A statement at the top level means the same alone, and most of a module surprises nobody.
+    """
+    cut = split_top_level(source)
+    if cut is not None and not any(
+        find_mistake(piece) for piece in cut.pieces() if may_surprise_ruff(piece)
+    ):
+        return None
+    return find_mistake(source)
+
+
+def _compile_files(
+    files: Mapping[str, SourceFile], judge: Callable[[bytes], SyntaxMistake | None]
+) -> dict[str, SyntaxMistake]:
+    """The mistakes by key; by several processes when there is much to compile."""
+    sources = [file.source for file in files.values()]
+    if sum(map(len, sources)) < PARALLEL_BYTES:
+        mistakes = [judge(source) for source in sources]
+    else:
+        from twofold.check.facts.processes import run_in_processes
+
+        mistakes = run_in_processes(judge, sources)
+    return {key: one for key, one in zip(files, mistakes, strict=True) if one is not None}
 
 
 def _start_ruff(paths: list[str]) -> Popen[bytes] | None:

@@ -18,18 +18,15 @@ if TYPE_CHECKING:
 
 #: Ways to define names that no reading of the source can follow.
 _OPEN_WORDS = b"""
-    globals() locals() vars() sys.modules[ exec( setattr( apipkg lazy_loader lazy.attach
-    extend_path( declare_namespace( __name__
+    globals() locals() vars() sys.modules[ setattr( apipkg lazy_loader lazy.attach extend_path(
+    declare_namespace(
 """.split()
+_EXEC = re.compile(rb"e(?<!\w.)xec\(")
+_HAS_NAMESPACE = re.compile(rb"\((?:\s++|#.*+\n){0,20}+__name__")
 #: A module that is handed over by its name may come back with more in it.
-_PASSES_NAMESPACE = (
-    rb"\b(?!import_module\()(?=\w*?(?:module|lazy|alias|deprecat|export))\w++\("
-    rb"(?:\s++|#.*+\n){0,20}+__name__"
-)
-_OPEN = re.compile(
-    b"|".join((rb"\b" if word == b"exec(" else b"") + re.escape(word) for word in _OPEN_WORDS[:-1])
-    + b"|"
-    + _PASSES_NAMESPACE
+_PASSES_NAMESPACE = re.compile(
+    rb"\b(?!import_module\()(?=\w*?(?:module|lazy|alias|deprecat|export))\w++"
+    + _HAS_NAMESPACE.pattern
 )
 
 
@@ -72,8 +69,14 @@ class Facts(NamedTuple):
 
 def is_open(source: bytes) -> bool:
     """Whether a module may define names that no reading of its source can follow."""
-    # Plain searches first: they take a tenth of the expression's time.
-    return any(word in source for word in _OPEN_WORDS) and bool(_OPEN.search(source))
+    if any(word in source for word in _OPEN_WORDS) or _EXEC.search(source):
+        return True
+    # The quick searches first: they take a tenth of the time of the whole expression.
+    return (
+        b"__name__" in source
+        and _HAS_NAMESPACE.search(source) is not None
+        and _PASSES_NAMESPACE.search(source) is not None
+    )
 
 
 def is_shared(source: bytes) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from twofold.check.facts.compiling import find_mistake
 from twofold.check.facts.model import Facts, is_open, is_shared
-from twofold.check.facts.syntax import find_features
+from twofold.check.facts.syntax import find_features, has_lazy_annotations
 from twofold.source_analysis.definitions import defined_names, find_dunder_all
 from twofold.source_analysis.imports import (
     PLAIN_STATEMENTS,
@@ -45,11 +45,27 @@ def parse_valid(source: bytes) -> Facts:
         is_open="__getattr__" in defined or is_open(source),
         version=find_version(tree),
         features=tuple(
-            find_features(tree, source, statements, bound, [lines for lines, _ in conditions])
+            find_features(
+                tree,
+                source,
+                statements,
+                has_lazy_annotations(imports),
+                bound,
+                [lines for lines, _ in conditions],
+            )
         ),
         is_shared=is_shared(source),
         assigned_elsewhere=find_attribute_assignments(tree),
     )
+
+
+def needs_newer(statement: bytes, oldest: int, is_lazy: bool) -> bool:
+    """Whether a statement alone may have syntax that is newer than Python 3.`oldest`."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        tree = ast.parse(statement)
+    features = find_features(tree, statement, all_statements(tree), is_lazy)
+    return any(minor > oldest for minor, _, _ in features)
 
 
 def mark_optional(imports: Iterable[Import], conditions: list[Condition]) -> Iterator[Import]:

@@ -11,6 +11,7 @@ from functools import cached_property
 from twofold.check.facts.model import Facts, is_open, is_shared
 from twofold.check.facts.signs import may_need_newer
 from twofold.source_analysis.outline import may_import_inside, read_outline
+from twofold.source_analysis.top_level import split_top_level
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -57,13 +58,15 @@ class QuickFacts:
     def defined(self) -> dict[str, int]:
         """Each name bound at the top level, and its first line."""
         outline = self._outline
-        names = list(outline.names)
-        if outline.tree is not None:
-            from twofold.source_analysis.definitions import defined_names
+        if outline.tree is None:
+            bound = dict(reversed(outline.names))
+        else:
+            from twofold.source_analysis.definitions import collect_names, list_bindings
 
-            names += defined_names(outline.tree).items()
-            names.sort(key=lambda one: one[1])
-        bound = dict(reversed(names))
+            plain = [(name, line, True) for name, line in outline.names]
+            bound = collect_names(
+                sorted([*plain, *list_bindings(outline.tree)], key=lambda one: one[1])
+            )
         further = [name for name, _ in outline.further if name not in bound]
         if not outline.is_sure_of_names or len(further) > len(set(further)):
             return self.full.defined
@@ -82,7 +85,24 @@ class QuickFacts:
     @cached_property
     def features(self) -> tuple[Feature, ...]:
         """The newer syntax in it; () where all of it is as old as Python 3.`oldest`."""
-        return self.full.features if may_need_newer(self._source, self._oldest) else ()
+        return self.full.features if self._needs_newer() else ()
+
+    def _needs_newer(self) -> bool:
+        is_lazy = any(
+            one.module == "__future__" and "annotations" in one.names for one in self.imports
+        )
+        if not may_need_newer(self._source, self._oldest, is_lazy):
+            return False
+        cut = split_top_level(self._source)
+        if cut is None:
+            return True
+        from twofold.check.facts.parse import needs_newer
+
+        return any(
+            needs_newer(piece, self._oldest, is_lazy)
+            for piece in cut.pieces()
+            if may_need_newer(piece, self._oldest, is_lazy)
+        )
 
     @cached_property
     def all_imports(self) -> tuple[Import, ...]:

@@ -19,16 +19,18 @@ MAY_BE_PEP701 = re.compile(
     rb"(?:[fF][rR]?|[rR][fF])(?:\"\"\"|\'\'\'|([\"\'])"
     rb"(?:(?!\1)[^\n{]|\{(?:(?!\1)[^}\n\\#])*+\})*+\{(?:(?!\1)[^}\n\\#])*+(?:\1|[\\#\n]))"
 )
-_TYPE = rb"\b(?:None|bool|bytes|complex|dict|float|frozenset|int|list|set|str|tuple)\b"
+#: `int | None`, where annotations are evaluated.
+_UNION = re.compile(
+    rb"\b(?:None|bool|bytes|complex|dict|float|frozenset|int|list|set|str|tuple)\b[\s)\\]*+[|#]"
+)
 #: Minor version of Python 3 -> what the text of its syntax looks like; other text may look so too.
 _SIGNS = (
     (8, rb":=|/[\s\\]*+[,)#]"),
     (9, rb"\bwith\b[\s\\]*+\("),
     (9, rb"\n[ \t]*+@(?![ \t]*+[\w.]++[ \t]*+(?:\([^()\n]*+\))?[ \t]*+(?:#[^\n]*+)?(?:\r?\n|\Z))"),
     (10, rb"\n[ \t]*+match\b(?![ \t]*+[=.,)\]])"),
-    (10, _TYPE + rb"[\s)\\]*+[|#]"),
     (11, rb"except[ \t\\\r\n]*+\*"),
-    (11, rb":[\s\\]*+\*"),
+    (11, rb"\*[\s\\]*+[\w\x80-\xff]++[\s\\]*+:(?:[\s\\]|#[^\n]*+)*+\*"),
     (12, rb"\btype[\s\\]++[\w\x80-\xff]++[\s\\]*+[=\[]"),
     (12, rb"def[\s\\]++[\w\x80-\xff]++[\s\\]*+\["),
     (12, rb"class[\s\\]++[\w\x80-\xff]++[\s\\]*+\["),
@@ -36,8 +38,11 @@ _SIGNS = (
 )
 
 
-def may_need_newer(source: bytes, oldest: int) -> bool:
-    """Whether a module that this Python compiles may hold what is newer than Python 3.`oldest`."""
+def may_need_newer(source: bytes, oldest: int, is_lazy: bool) -> bool:
+    """Whether code that this Python compiles may hold what is newer than Python 3.`oldest`.
+
+    `is_lazy`: its annotations are not evaluated.
+    """
     running = sys.version_info[1]
     source = b"\n" + source.removeprefix(b"\xef\xbb\xbf")  # the first line is like the others then
     if any(minor > oldest and word.encode() in source for word, minor in BUILTINS.items()):
@@ -47,6 +52,8 @@ def may_need_newer(source: bytes, oldest: int) -> bool:
     if oldest < 12 <= running and MAY_BE_PEP701.search(source):
         return True
     if oldest < 14 <= running and _TEMPLATE.search(source):
+        return True
+    if oldest < 10 <= running and not is_lazy and _UNION.search(source):
         return True
     signs = (sign for minor, sign in _SIGNS if oldest < minor <= running)
     return any(re.search(sign, source) for sign in signs)

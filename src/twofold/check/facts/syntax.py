@@ -9,7 +9,7 @@ import ast
 import io
 import re
 import sys
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import chain
 from typing import TypeGuard
 
@@ -19,6 +19,7 @@ from twofold.check.stdlib_versions import BUILTINS
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from twofold.check.facts.model import Feature
+    from twofold.source_analysis.model import Import
 
 #: Kind of node (by name: an older interpreter lacks some) -> (minor version, what it is).
 _NODES = {
@@ -58,21 +59,22 @@ def find_features(
     tree: ast.Module,
     source: bytes,
     statements: Sequence[ast.AST],
+    is_lazy: bool,
     bound: Collection[str] = (),
     guarded: Sequence[range] = (),
 ) -> list[Feature]:
     """(minor version, what, line) of each newer feature, the newest first.
 
-    `statements` are all of the tree. A built-in does not count where the module binds its name
-    itself (`bound`), nor on lines under some condition (`guarded`).
+    `statements` are all of the tree; `is_lazy`: no annotation is evaluated. A built-in does not
+    count where the module binds its name itself (`bound`), nor on lines under some condition
+    (`guarded`).
     """
     found: dict[str, Feature] = {}
     lines = source.splitlines()
-    lazy = _has_string_annotations(tree)
     inside = _expressions(tree) if may_hold_new_expression(source) else ()
     telling = [node for node in statements if node.__class__ in _REVEALING]
     for node in chain(telling, inside):
-        for minor, what in _node_features(node, lines, lazy):
+        for minor, what in _node_features(node, lines, is_lazy):
             line = getattr(node, "lineno", 1)
             if isinstance(node, ast.Name) and (
                 node.id in bound or any(line in lines for lines in guarded)
@@ -192,13 +194,9 @@ def _argument_features(
         yield 10, "X | Y in an annotation that is evaluated"
 
 
-def _has_string_annotations(tree: ast.Module) -> bool:
-    return any(
-        isinstance(node, ast.ImportFrom)
-        and node.module == "__future__"
-        and any(alias.name == "annotations" for alias in node.names)
-        for node in tree.body
-    )
+def has_lazy_annotations(imports: Iterable[Import]) -> bool:
+    """Whether the annotations of a module that imports these are not evaluated."""
+    return any(one.module == "__future__" and "annotations" in one.names for one in imports)
 
 
 def _is_union(annotation: ast.expr) -> bool:

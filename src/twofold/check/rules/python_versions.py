@@ -21,6 +21,8 @@ def newer_syntax(code: SourceCode) -> Iterator[Violation]:
     oldest = code.minors[0]
     reached = reachable_modules(code)
     for module in code.modules.values():
+        if not code.wants_warnings and module.name not in reached:
+            continue
         newer = [feature for feature in module.facts.features if feature[0] > oldest]
         if newer:
             minor, what, line = newer[0]
