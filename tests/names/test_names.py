@@ -82,11 +82,15 @@ def test_every_line_of_the_table_is_needed_and_in_order() -> None:
         assert normalize_name(pypi) == pypi
         assert conda == "=" or is_conda_name(conda)
         assert conda != "=" or imported != "=" or "-" in pypi
+        found = find_on_conda_forge(pypi)
+        assert found is not None and found.pypi == pypi  # the lines are sorted
 
 
 def test_a_name_that_begins_another_is_not_taken_for_it() -> None:
     assert find_on_conda_forge("charset") is None
     assert find_on_conda_forge("harset-normalizer") is None
+    for name in ("", "0", "zzzz", "charset-normalizer-", "charset-normalizerx", "é"):
+        assert find_on_conda_forge(name) is None
 
 
 def test_what_is_imported_leads_back_to_the_project() -> None:

@@ -21,7 +21,7 @@ def parse_origin(url: str) -> tuple[str, str, int]:
         raise make_forbidden(url, "only http and https are supported")
     if not parts.hostname or parts.username is not None:
         raise make_forbidden(url, "it has no host, or contains a user name")
-    if any(ord(c) <= 32 or ord(c) > 126 for c in url):
+    if not url.isascii() or not url.isprintable() or " " in url:
         raise make_forbidden(url, "it contains spaces or control characters")
     return parts.scheme, parts.hostname, port or (443 if parts.scheme == "https" else 80)
 

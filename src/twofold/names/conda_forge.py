@@ -30,11 +30,15 @@ def find_on_conda_forge(key: str) -> CondaForgeName | None:
     The table omits plain names that are the same everywhere (`numpy`), so None does not mean that
     conda-forge has no such package.
     """
-    table = _load_table()
-    start = table.find(b"\n" + key.encode() + b" ")
-    if start < 0:
-        return None
-    return _parse_record(table[start + 1 : table.index(b"\n", start + 1)].decode())
+    table, wanted = _load_table(), key.encode()
+    low, high = table.index(b"\n") + 1, len(table)
+    while low < high:  # the lines are sorted by their first word
+        start = table.rfind(b"\n", low, (low + high) // 2) + 1 or low
+        end, found = table.index(b"\n", start), table[start : table.index(b" ", start)]
+        if found == wanted:
+            return _parse_record(table[start:end].decode())
+        low, high = (end + 1, high) if found < wanted else (low, start)
+    return None
 
 
 def _load_table() -> bytes:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,7 +27,7 @@ from twofold.server.proxy.fetch import FileRequest, fetch_missing
 from twofold.server.registry import queries
 from twofold.server.registry.deferred_conversion import wait_converted
 from twofold.server.registry.queries import ReadableFile
-from twofold.server.store import files, offers
+from twofold.server.store import Connection, files, offers
 from twofold.server.store import pages as stored_pages
 
 #: The most offered projects that repodata.json lists: clients of larger channels read shards.
@@ -42,11 +42,19 @@ _LARGEST = 1 << 30
 WAIT_SECONDS = 25.0
 
 
+#: The key of a project, its conda name, the SHA-256 of its shard.
+OfferedShard = tuple[str, str, str]
+
+
 @dataclass(frozen=True)
 class LazyIndex:
-    """An index as served: `merged` are shards packed here, `offered` the keys of the others."""
+    """An index as served: `merged` are shards packed here, `offered` the keys of the others.
+
+    `every` is what was listed of offers at the state `basis[0]` of their table.
+    """
 
     basis: tuple[object, ...]
+    every: Sequence[OfferedShard] = field(repr=False)
     page: Page
     merged: Mapping[str, bytes] = field(repr=False)
     offered: Mapping[str, str] = field(repr=False)
@@ -132,11 +140,8 @@ def _find_wheel(
     """Return the offered wheel that becomes this package."""
     name = filename.rsplit("-", 2)[0]
     with registry.database.read() as db:
-        keys = [
-            key
-            for key, shards in offers.list_shards(db, channel.id)
-            if shards.get(subdir, ("", ""))[0] == name
-        ]
+        every = offers.list_shards(db, channel.id, subdir)
+    keys = [key for key, conda_name, _ in every if conda_name == name]
     for key in keys:
         for wheel in _read_wheels(registry, channel, key):
             if any((one[0], one[1]) == (subdir, filename) for one in wheel.packages):
@@ -164,10 +169,13 @@ def _get_index(registry: Registry, view: View, channel: Channel, subdir: str) ->
     place = (channel.id, subdir)
     known: LazyIndex | None = registry.proxied_channels.lazy_indexes.get(place)
     with registry.database.read() as db:
-        basis = (base_etag, offers.count_offers(db, channel.id), channel.settings.get("prefer"))
+        state = offers.count_offers(db, channel.id)
+        basis = (state, base_etag, channel.settings.get("prefer"))
         if known is not None and known.basis == basis:
             return known
-        listed = _list_offered(registry, channel, subdir)
+        is_same = known is not None and known.basis[0] == state
+        every = known.every if known and is_same else offers.list_shards(db, channel.id, subdir)
+        listed = _list_offered(db, channel, every)
         own = dict(stored_pages.list_changed_shards(db, channel.id, MAIN, subdir, 0))
     hashes, offered, merged = dict(base), dict[str, str](), dict[str, bytes]()
     for name, (key, sha256) in listed.items():
@@ -180,21 +188,16 @@ def _get_index(registry: Registry, view: View, channel: Channel, subdir: str) ->
             hashes[name] = hashlib.sha256(body).hexdigest()
             merged[hashes[name]] = body
     body = conda_records.render_shard_index(subdir, hashes, registry.clock(), "")
-    index = LazyIndex(basis, Page(body, make_etag(body), channel.serial), merged, offered)
+    index = LazyIndex(basis, every, Page(body, make_etag(body), channel.serial), merged, offered)
     registry.proxied_channels.lazy_indexes[place] = index
     return index
 
 
-def _list_offered(registry: Registry, channel: Channel, subdir: str) -> dict[str, tuple[str, str]]:
+def _list_offered(
+    db: Connection, channel: Channel, every: Sequence[OfferedShard]
+) -> dict[str, tuple[str, str]]:
     """Return conda name -> (key, SHA-256 of its shard) of what is offered and not private."""
-    with registry.database.read() as db:
-        every = [
-            (key, *shards[subdir])
-            for key, shards in offers.list_shards(db, channel.id)
-            if subdir in shards
-        ]
-        names = {one for key, name, _ in every for one in (key, name)}
-        private = filter_private(db, channel, names)
+    private = filter_private(db, channel, {one for key, name, _ in every for one in (key, name)})
     return {
         name: (key, sha256)
         for key, name, sha256 in reversed(every)
@@ -261,9 +264,10 @@ def _merge_repodata(registry: Registry, view: View, channel: Channel, subdir: st
         value = json.loads(conda_records.render_repodata(subdir, [], ""))
     with registry.database.read() as db:
         own = dict(stored_pages.list_changed_shards(db, channel.id, MAIN, subdir, 0))
+        listed = _list_offered(db, channel, offers.list_shards(db, channel.id, subdir))
     groups = ("packages", "packages.conda")
     taken = {one["name"] for group in groups for one in value[group].values()}
-    for name, (key, _) in _list_offered(registry, channel, subdir).items():
+    for name, (key, _) in listed.items():
         if name not in taken or own.get(name) or channel.settings.get("prefer") == OWN:
             records = _read_records(registry, channel, key).get(subdir, {})
             value["packages.conda"] |= _drop_stored(registry, channel, subdir, records)

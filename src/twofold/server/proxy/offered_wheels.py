@@ -10,7 +10,7 @@ import json
 import re
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -62,7 +62,8 @@ class OfferedWheels:
 
 def pack(value: OfferedWheels) -> bytes:
     """Serialize for the database."""
-    return zlib.compress(json.dumps(asdict(value), separators=(",", ":")).encode(), 6)
+    packed = {**vars(value), "wheels": [vars(wheel) for wheel in value.wheels]}
+    return zlib.compress(json.dumps(packed, separators=(",", ":")).encode(), 3)
 
 
 def unpack(body: bytes) -> OfferedWheels:

@@ -28,6 +28,11 @@ def add_channel(
 
 #: Built once, as it is run for every request.
 _BY_NAME = select(channels).where(channels.c.name == bindparam("name"))
+_CONDA_NAMES = select(projects.c.key, projects.c.conda_name).where(
+    projects.c.channel_id == bindparam("channel_id"),
+    projects.c.key.in_(bindparam("keys", expanding=True)),
+    projects.c.conda_name.is_not(None),
+)
 _PREFIXES = select(prefixes).where(prefixes.c.channel_id == bindparam("channel_id"))
 _PROJECT = select(projects).where(
     *(projects.c[key] == bindparam(key) for key in ("channel_id", "key"))
@@ -172,12 +177,8 @@ def list_names(db: Connection, channel_id: int) -> set[str]:
 
 def get_conda_names(db: Connection, channel_id: int, keys: Iterable[str]) -> dict[str, str]:
     """Return normalised name -> conda name, for projects with a conda package."""
-    query = select(projects.c.key, projects.c.conda_name).where(
-        projects.c.channel_id == channel_id,
-        projects.c.key.in_(sorted(set(keys))[:MAX_NAMES]),
-        projects.c.conda_name.is_not(None),
-    )
-    return {row.key: row.conda_name for row in db.execute(query)}
+    values = {"channel_id": channel_id, "keys": sorted(set(keys))[:MAX_NAMES]}
+    return {row.key: row.conda_name for row in db.execute(_CONDA_NAMES, values)}
 
 
 def set_release(

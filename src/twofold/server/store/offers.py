@@ -134,15 +134,17 @@ def count_offers(db: Connection, channel_id: int) -> tuple[int, int, int]:
     return int(total), int(serial), int(filled)
 
 
-def list_shards(db: Connection, channel_id: int) -> list[tuple[str, dict[str, tuple[str, str]]]]:
-    """List (key, shards) of the projects that have wheels."""
+def list_shards(db: Connection, channel_id: int, subdir: str) -> list[tuple[str, str, str]]:
+    """List (key, conda name, SHA-256 of its shard) of the projects with wheels for a subdir."""
     query = select(offers.c.key, offers.c.shards).where(
         offers.c.channel_id == channel_id, offers.c.wheels.is_not(None)
     )
-    rows = db.execute(query.order_by(offers.c.key))
+    rows = db.execute(query.order_by(offers.c.key)).all()
+    every = json.loads(f"[{','.join(row.shards for row in rows)}]")
     return [
-        (row.key, {subdir: (one[0], one[1]) for subdir, one in json.loads(row.shards).items()})
-        for row in rows
+        (row.key, shards[subdir][0], shards[subdir][1])
+        for row, shards in zip(rows, every, strict=True)
+        if subdir in shards
     ]
 
 

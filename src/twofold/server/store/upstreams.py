@@ -30,9 +30,11 @@ _OF_KIND = select(upstreams).where(
     *(upstreams.c[key] == bindparam(key) for key in ("channel_id", "kind"))
 )
 _ANY = select(upstreams.c.kind).where(upstreams.c.channel_id == bindparam("channel_id")).limit(1)
-_PIN = select(upstream_pins).where(
-    *(upstream_pins.c[key] == bindparam(key) for key in ("channel_id", "subdir", "filename"))
+_PINS_OF_SUBDIR = select(upstream_pins).where(
+    *(upstream_pins.c[key] == bindparam(key) for key in ("channel_id", "subdir"))
 )
+_PIN = _PINS_OF_SUBDIR.where(upstream_pins.c.filename == bindparam("filename"))
+_PINS = _PINS_OF_SUBDIR.where(upstream_pins.c.filename.in_(bindparam("filenames", expanding=True)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,12 +214,9 @@ def find_pins(
     """Return filename -> pin."""
     found = {}
     for start in range(0, len(filenames), _MAX_NAMES):
-        query = select(upstream_pins).where(
-            upstream_pins.c.channel_id == channel_id,
-            upstream_pins.c.subdir == subdir,
-            upstream_pins.c.filename.in_(filenames[start : start + _MAX_NAMES]),
-        )
-        found.update({row.filename: _to_pin(row) for row in db.execute(query)})
+        names = filenames[start : start + _MAX_NAMES]
+        values = {"channel_id": channel_id, "subdir": subdir, "filenames": names}
+        found.update({row.filename: _to_pin(row) for row in db.execute(_PINS, values)})
     return found
 
 
