@@ -236,3 +236,45 @@ def test_jinja_has_conda_builds_variables_of_languages_and_of_the_environment(
     recipe = read(tmp_path, f"{HEAD}about:\n  summary: {text}\n", MODE="fast")
     (line,) = recipe.outputs[0].about["summary"]
     assert line.text == "linux-64 64 1 126 1.26 5.26 3.5 0 gxx fast 126"
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("{% set x %}a b{% endset %}{{ x }}", "a b"),
+        ("{% set x | upper %}a{% endset %}{{ x }}", "A"),
+        (
+            "{{ datetime.datetime.strptime('29Oct2020', '%d%b%Y').strftime('%Y.%m.%d') }}",
+            "2020.10.29",
+        ),
+        (
+            "{{ 'a'|center(3) ~ 'b'|indent(2) }} {{ 'abcdef'|truncate(4, true, '...', 0) }}",
+            "a b a...",
+        ),
+        ("{{ [1, 2, 3]|batch(2)|list|length }} {{ 'a&b'|e }}", "2 a&amp;b"),
+    ],
+)
+def test_jinja_has_what_conda_builds_has(tmp_path: Path, text: str, value: str) -> None:
+    recipe = read(tmp_path, f'{HEAD}about:\n  summary: "{text}"\n')
+    assert recipe.outputs[0].about["summary"][0].text.split() == value.split()
+
+
+@pytest.mark.parametrize("text", ["'a'|center(99999)", "'a'|indent(50)", "['a']|batch(9999)"])
+def test_filters_that_pad_are_bounded(tmp_path: Path, text: str) -> None:
+    with pytest.raises(ProjectErrors):
+        read(tmp_path, f"{HEAD}about:\n  summary: {{{{ {text} }}}}\n")
+
+
+@pytest.mark.parametrize(
+    ("more", "remark"),
+    [
+        ("channels: [x]\n", "'channels' is not a key of meta.yaml and is left out"),
+        ("build:\n  os: x\n", "'os' is not a key of build and is left out"),
+        ('build:\n  entry_points:\n    - x = "m:f"\n', "is read as 'x = m:f'"),
+        ("build:\n  entry_points:\n    - x = m:f [extra]\n", "is read as 'x = m:f'"),
+    ],
+)
+def test_what_conda_build_ignores_is_left_out_with_a_note(
+    tmp_path: Path, more: str, remark: str
+) -> None:
+    assert remark in "".join(read(tmp_path, HEAD + more).remarks)

@@ -125,7 +125,7 @@ test:
         (
             "package: {name: x, version: 1}\nsource:\n  hg_url: x\n",
             "meta.yaml:3: source",
-            "not supported",
+            "conda-build knows 'hg_url'",
         ),
         ("package: {name: x, version: 1}\nsource:\n  sha256: x\n", "meta.yaml:3", "one of path"),
         (

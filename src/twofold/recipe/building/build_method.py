@@ -20,7 +20,7 @@ from pathlib import Path
 
 from twofold.errors import Problem, ProjectErrors
 from twofold.recipe.model import Line, Output, Recipe
-from twofold.recipe.read.meta_sections import BUILD_FOLDER
+from twofold.recipe.read.jinja_modules import BUILD_FOLDER
 from twofold.recipe.read.meta_yaml import is_project
 
 _PYTHONS = re.compile(

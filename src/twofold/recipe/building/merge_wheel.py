@@ -27,7 +27,7 @@ from twofold.recipe.building.packaged import (
 )
 from twofold.recipe.building.variations import Variation, hash_values
 from twofold.recipe.model import DeferredCall, Line, Output, Recipe, resolve_pin
-from twofold.recipe.read.meta_sections import BUILD_FOLDER
+from twofold.recipe.read.jinja_modules import BUILD_FOLDER
 from twofold_build.names import canonicalize_version
 
 #: Keys of about.json that hold lists; the others are one text.

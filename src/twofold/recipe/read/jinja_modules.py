@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import time
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -14,7 +15,6 @@ from typing import Any
 
 from twofold.errors import TwofoldError
 from twofold.recipe.read.file_data import MAX_SECONDS, Match, search_file
-from twofold.recipe.read.meta_sections import BUILD_FOLDER
 from twofold.recipe.read.variants import Pin
 from twofold.recipe.request import Environ, Platform
 
@@ -24,6 +24,12 @@ LARGEST_FILE = 1024 * 1024
 BUILD_VARIABLES = str.split(
     "PYTHON PREFIX SRC_DIR RECIPE_DIR SP_DIR STDLIB_DIR BUILD_PREFIX CPU_COUNT SHLIB_EXT "
     "LIBRARY_PREFIX LIBRARY_BIN LIBRARY_INC LIBRARY_LIB SCRIPTS"
+)
+
+#: A folder of the build at the beginning of a path: `{{ RECIPE_DIR }}/LICENSE` becomes this.
+BUILD_FOLDER = re.compile(
+    r"(?:file://)?(?:\$\{?(?P<name>RECIPE_DIR|SRC_DIR|PREFIX|BUILD_PREFIX|SP_DIR|STDLIB_DIR)\b\}?)"
+    r"(?:[/\\]+|$)"
 )
 
 
@@ -111,11 +117,12 @@ class TimeModule:
 class DatetimeModule:
     """`datetime`: `datetime.datetime.now()`, `datetime.date.today()`."""
 
-    offered = ("date", "datetime", "now", "today", "utcnow")
+    offered = ("date", "datetime", "now", "strptime", "today", "utcnow")
 
     def __init__(self, environ: Environ) -> None:
         self.now = self.utcnow = TimeModule(environ).now
         self.datetime = self.date = self
+        self.strptime = datetime.strptime
 
     def today(self) -> date:
         """Return the day in UTC."""

@@ -61,18 +61,29 @@ _ONLY_CONDA_BUILD = {
 }
 
 
-#: Sections of which conda-build ignores unknown keys, and nothing in a package's files depends on.
-LENIENT = frozenset({"about", "requirements", "test"})
+#: Sections of which nothing in a package's files depends: any unknown key of them is left out.
+_LENIENT = frozenset({"about", "requirements", "test"})
 
 
-def explain_unknown_key(name: str, words: Iterable[str], label: str) -> tuple[str, str]:
-    """Return the message and the hint for a key that a section does not have."""
+def explain_unknown_key(name: str, words: Iterable[str], label: str) -> tuple[str, str, bool]:
+    """Return the message and the hint for a key that a section lacks, and whether it is a mistake.
+
+    conda-build ignores unknown keys. One that resembles a known key is a slip of its author.
+    """
     if name in _ONLY_CONDA_BUILD.get(label, ()):
-        return (
-            f"conda-build knows '{name}' of {label}, twofold does not",
-            "remove it, or build this recipe with conda-build",
-        )
+        return *explain_conda_build_key(name, label), True
     words = list(words)
     close = difflib.get_close_matches(name, words, n=1)
     hint = f"did you mean '{close[0]}'?" if close else f"known: {', '.join(words)}"
-    return f"'{name}' is not a key of {label}", hint
+    message = f"'{name}' is not a key of {label}"
+    if close and label not in _LENIENT:
+        return message, hint, True
+    return f"{message} and is left out; {hint}", "", False
+
+
+def explain_conda_build_key(name: str, label: str) -> tuple[str, str]:
+    """Return the message and the hint for a key that only conda-build honours."""
+    return (
+        f"conda-build knows '{name}' of {label}, twofold does not",
+        "remove it, or build this recipe with conda-build",
+    )

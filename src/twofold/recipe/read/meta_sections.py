@@ -15,6 +15,7 @@ from types import MappingProxyType
 from twofold.errors import Problem
 from twofold.recipe.model import HASH, Build, DeferredCalls, Line, Requirements, Tests
 from twofold.recipe.read import known_keys
+from twofold.recipe.read.jinja_modules import BUILD_FOLDER
 from twofold.recipe.read.match_specs import (
     BARE_VERSION,
     SPEC,
@@ -28,11 +29,8 @@ from twofold.recipe.read.yaml_lines import FALSE, TRUE, Node
 
 _NAME = re.compile(r"[a-z0-9_][a-z0-9_.-]*")
 _VERSION = re.compile(r"[0-9A-Za-z_.!+]+")
-#: A folder of the build at the beginning of a path: `{{ RECIPE_DIR }}/LICENSE` becomes this.
-BUILD_FOLDER = re.compile(
-    r"(?:file://)?(?:\$\{?(?P<name>RECIPE_DIR|SRC_DIR|PREFIX|BUILD_PREFIX|SP_DIR|STDLIB_DIR)\b\}?)"
-    r"(?:[/\\]+|$)"
-)
+#: Quotes and extras that no entry point of a conda package has.
+_NO_ENTRY_POINT = re.compile(r"[\"']|\s*\[[^\[\]]*\]$")
 _ENTRY_POINT = re.compile(r"[^=\s]+\s*=\s*[\w.]+:[\w.]+")
 
 
@@ -61,9 +59,10 @@ class SectionReader:
         """Forget the mistakes but for the first ones: what the others are in is not built."""
         del self._found[kept:]
 
-    def add_remark(self, message: str, node: Node) -> None:
+    def add_remark(self, message: str, node: Node | Line) -> None:
         """Record what the user should know, with its line and key."""
-        self.remarks.append(f"{self.file}:{node.line}: {node.key}: {message}")
+        where = Line("", node.line, node.key) if isinstance(node, Node) else node
+        self.remarks.append(f"{where.where(self.file)}: {message}")
 
     def read_section(self, node: Node | None, known: Iterable[str], label: str) -> dict[str, Node]:
         """Read the parts of a mapping that have a value; unknown keys are mistakes."""
@@ -77,11 +76,11 @@ class SectionReader:
         words = list(known)
         for name, part in node.value.items():
             if words and name not in words:
-                message, hint = known_keys.explain_unknown_key(name, words, label)
-                if label in known_keys.LENIENT:
-                    self.add_remark(f"{message} and is left out; {hint}", part)
-                else:
+                message, hint, is_mistake = known_keys.explain_unknown_key(name, words, label)
+                if is_mistake:
                     self.add_problem(message, part, hint)
+                else:
+                    self.add_remark(message, part)
         return {name: part for name, part in node.value.items() if part.value is not None}
 
     def read_lines(self, node: Node | None) -> tuple[Line, ...]:
@@ -129,10 +128,10 @@ class SectionReader:
 
     def read_bool(self, node: Node | None) -> bool:
         """Read a truth value; conda-build takes any other text for true, `0` too."""
-        word = self.read_text(node).lower()
-        if node is not None and word not in {*TRUE, *FALSE, "y", "n", "1", ""}:
-            self.add_problem(f"'{word}' is neither true nor false", node, "write true or false")
-        return word in {*TRUE, "y", "1"}
+        words = {self.read_text(part).lower() for part in node.items()} if node else set()
+        if node is not None and (strange := words - {*TRUE, *FALSE, "y", "n", "1", ""}):
+            self.add_problem(f"{min(strange)!r} is neither true nor false", node, "write true")
+        return not words.isdisjoint({*TRUE, "y", "1"})
 
     def read_name(self, node: Node | None, parent: Node) -> str:
         """Read the name of a package; `parent` has the line for a missing one."""
@@ -201,8 +200,7 @@ class SectionReader:
                 self.add_problem(message, part, hint if isinstance(part.value, dict) else "")
                 continue
             several = part.value.strip().splitlines()
-            # In a literal block the text begins on the line after its sign.
-            shift = 1 if len(several) > 1 else 0
+            shift = int(len(several) > 1)  # the text of a block begins after the line of its sign
             for offset, text in enumerate(several):
                 if text.strip():
                     made.append(Line(text.strip(), part.line + offset + shift, part.key))
@@ -229,13 +227,16 @@ class SectionReader:
 
     def read_entry_points(self, node: Node | None) -> tuple[Line, ...]:
         """Read entry points, each as `x = module:function`."""
-        lines = self.read_lines(node)
-        for line in lines:
-            if not _ENTRY_POINT.fullmatch(line.text):
-                self.add_problem(
-                    f"'{line.text}' is not an entry point", line, "write 'x = module:function'"
-                )
-        return lines
+        made = []
+        for line in self.read_lines(node):
+            text = line.text if self.file == "recipe.yaml" else _NO_ENTRY_POINT.sub("", line.text)
+            if not _ENTRY_POINT.fullmatch(text):
+                message = f"'{line.text}' is not an entry point"
+                self.add_problem(message, line, "write 'x = module:function'")
+            elif text != line.text:
+                self.add_remark(f"'{line.text}' is read as '{text}'", line)
+            made.append(replace(line, text=text))
+        return tuple(made)
 
     def read_run_exports(self, node: Node | None) -> dict[str, tuple[Line, ...]]:
         """Read run_exports: kind -> requirements; a list is `weak`."""

@@ -25,7 +25,8 @@ def read_sources(reader: SectionReader, node: Node | None) -> tuple[Source, ...]
 def _read_source(reader: SectionReader, node: Node) -> Source | None:
     for other in ("hg_url", "svn_url"):
         if node.get(other):
-            reader.add_problem(f"source/{other} is not supported", node, "use url, git_url or path")
+            message, hint = known_keys.explain_conda_build_key(other, "source")
+            reader.add_problem(message, node, hint)
             return None
     parts = reader.read_section(node, known_keys.SOURCE, "source")
     parts = {name: part for name, part in parts.items() if not part.is_empty}

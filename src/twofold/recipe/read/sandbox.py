@@ -49,6 +49,7 @@ _ALLOWED = (
     nodes.Output,
     nodes.TemplateData,
     nodes.Assign,
+    nodes.AssignBlock,
     nodes.NSRef,
     nodes.If,
     nodes.For,
@@ -77,9 +78,10 @@ _ALLOWED = (
 )
 _FILTERS = frozenset(
     str.split(
-        "abs capitalize count d default dictsort first float format int items join last length "
-        "list lower map max min reject rejectattr replace reverse round select selectattr sort "
-        "split string sum title tojson trim unique upper urlencode wordcount"
+        "abs batch capitalize center count d default dictsort e escape first float format groupby "
+        "indent int items join last length list lower map max min reject rejectattr replace "
+        "reverse round select selectattr sort split string sum title tojson trim truncate unique "
+        "upper urlencode wordcount wordwrap"
     )
 )
 #: Filters that apply another one, by its name.
@@ -263,7 +265,9 @@ def _check_filter(name: str, given: list[Any], options: Mapping[str, Any]) -> No
         check_join(str(options.get("d", given[1] if len(given) > 1 else "")), given[0])
     elif name == "format":
         check_format(str(given[0]), "%", [given[1:], dict(options)])
-    elif name in ("round", "tojson"):
+    elif name in ("batch", "center"):
+        check_format(f"%{[*given[1:], *options.values()]}", "%", "")
+    elif name in ("indent", "round", "tojson"):
         numbers = [n for n in (*given[1:], *options.values()) if isinstance(n, int)]
         if any(number > MAX_DIGITS for number in numbers):
             raise LimitExceeded(f"the filter '{name}' has a number above {MAX_DIGITS}")
@@ -335,7 +339,6 @@ def _make_call(node: nodes.Node) -> str:
         "Import": "{% import %}",
         "FromImport": "{% from ... import %}",
         "Extends": "{% extends %}",
-        "AssignBlock": "{% set %} over several lines of text",
         "CallBlock": "{% call %}",
         "Pow": "a power",
     }

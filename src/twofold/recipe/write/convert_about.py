@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from twofold.recipe.model import Line
-from twofold.recipe.read.meta_sections import BUILD_FOLDER
+from twofold.recipe.read.jinja_modules import BUILD_FOLDER
 
 _KEYS = {
     "home": "homepage",
