@@ -228,6 +228,15 @@ def test_selectors_have_the_types_and_the_defaults_of_conda_builds_variant(
     assert bool(recipe.outputs[0].requirements.run) == is_kept
 
 
+@pytest.mark.parametrize(
+    ("numpy", "np"), [("2", 2), ("'1.26.*'", 126), ("2.0.1", 20), ("'>=1.19'", 119), ("''", 0)]
+)
+def test_np_follows_every_form_of_numpys_version(tmp_path: Path, numpy: str, np: int) -> None:
+    (tmp_path / "conda_build_config.yaml").write_text(f"numpy: [{numpy}]\n", encoding="utf-8")
+    recipe = read(tmp_path, f"{HEAD}build:\n  number: {{{{ np }}}}\n")
+    assert recipe.outputs[0].build.number == np
+
+
 def test_jinja_has_conda_builds_variables_of_languages_and_of_the_environment(
     tmp_path: Path,
 ) -> None:

@@ -46,9 +46,8 @@ def make_selector_variables(variant: Mapping[str, str], platform: Platform) -> d
         for name, value in variant.items()
         if name.isidentifier() and name not in own
     }
-    numpy = re.match(r"\W*(\d+)\.(\d+)", variant["numpy"])
-    if numpy:
-        names["np"] = int(numpy[1] + numpy[2])
+    numpy = re.match(r"\D*(\d{0,9})\.?(\d{0,9})", variant["numpy"], re.ASCII)
+    names["np"] = int("".join(numpy.groups()) or 0) if numpy else 0
     lua = variant["lua"]
     return names | {"pl": variant["perl"], "lua": lua, "luajit": lua.startswith("2")}
 
