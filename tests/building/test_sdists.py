@@ -8,8 +8,6 @@ fault that is no longer found fails as much as a new one.
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 import tarfile
 import tempfile
 from collections.abc import Callable
@@ -19,6 +17,7 @@ import pytest
 
 from tests.clients import build_frontends
 from tests.clients.checkers import CheckerFindings, run_all_checkers
+from tests.clients.sdists import fetch_sdist
 from tests.conftest import CommandResult
 from twofold.building import BuildRequest, BuildResult, build_project
 from twofold.formats.reader import read_artifact
@@ -54,27 +53,15 @@ def own_cache() -> None:
 
 
 def fetched(requirement: str) -> Path:
-    """The sdist, by pip as it is configured."""
+    """The sdist, from the index that pip is configured for."""
     folder = CACHE / requirement.replace("==", "-")
     if not folder.is_dir():
         CACHE.mkdir(exist_ok=True)
         with tempfile.TemporaryDirectory(dir=CACHE, prefix=".") as draft:
-            _download(requirement, Path(draft) / "whole")
+            fetch_sdist(requirement, Path(draft) / "whole")
             if not folder.is_dir():  # another process may have been quicker
                 (Path(draft) / "whole").rename(folder)
     return next(folder.glob("*.tar.gz"))
-
-
-def _download(requirement: str, folder: Path) -> None:
-    """pip asks the backend for metadata: this environment's, where it has one that will do."""
-    name = requirement.partition("==")[0]
-    pip = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--no-binary", name]
-    pip += ["-d", str(folder), requirement]
-    for more in (["--no-build-isolation"], []):
-        done = subprocess.run([*pip, *more], capture_output=True, text=True, check=False)
-        if done.returncode == 0:
-            return
-    pytest.fail(f"pip cannot fetch {requirement} here:\n{done.stderr}")
 
 
 def unpacked(requirement: str, folder: Path) -> Path:

@@ -6,13 +6,11 @@ The page's table is the list of what is fetched and what is expected, so that it
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
-import tarfile
 from pathlib import Path
 
 import pytest
 
+from tests.clients.sdists import unpack_sdist
 from twofold.check import check_project
 from twofold.new.migrate import read_declared_project
 
@@ -32,18 +30,8 @@ def test_the_table_holds_many_projects_and_few_have_errors() -> None:
 def test_a_project_from_pypi_has_no_other_errors(
     name: str, version: str, errors: str, codes: str, tmp_path: Path
 ) -> None:
-    pip = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--no-binary", name]
-    fetched = subprocess.run(
-        [*pip, "-d", str(tmp_path), f"{name}=={version}"],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert fetched.returncode == 0, fetched.stderr
-    (sdist,) = tmp_path.glob("*.tar.gz")
-    with tarfile.open(sdist) as archive:
-        archive.extractall(tmp_path, filter="data")
-    found = check_project(
-        tmp_path / sdist.name.removesuffix(".tar.gz"), read_declared=read_declared_project
-    )
+    project = unpack_sdist(f"{name}=={version}", tmp_path)
+    found = check_project(project, read_declared=read_declared_project)
     wrong = [finding for finding in found if finding.is_error]
     assert len(wrong) == int(errors), wrong
     assert all(finding.code in codes for finding in wrong)

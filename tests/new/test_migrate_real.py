@@ -7,14 +7,13 @@ rows run always, the rest with --slow.
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
-import tarfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from tests.clients.sdists import unpack_sdist
 
 PAGE = Path(__file__).parents[2] / "docs" / "explanation" / "adopted-projects.md"
 ROW = re.compile(
@@ -57,16 +56,8 @@ def test_the_table_holds_at_least_fifteen_projects_of_different_backends() -> No
 def test_a_project_from_pypi_is_migrated(
     row: Row, tmp_path: Path, twofold: Callable[..., object]
 ) -> None:
-    pip = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--no-binary", row.name]
-    fetched = subprocess.run(
-        [*pip, "-d", str(tmp_path), f"{row.name}=={row.version}"],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert fetched.returncode == 0, fetched.stderr
-    (sdist,) = tmp_path.glob("*.tar.gz")
-    with tarfile.open(sdist) as archive:
-        archive.extractall(tmp_path, filter="data")
-    ran = twofold("init", tmp_path / sdist.name.removesuffix(".tar.gz"), "--verify", "--json")
+    project = unpack_sdist(f"{row.name}=={row.version}", tmp_path)
+    ran = twofold("init", project, "--verify", "--json")
     assert ran.code == 0, ran.err
     output = ran.json
     real = [one for one in output["differences"] if not one["same"]]
