@@ -175,6 +175,36 @@ CASES = {
         touch("my_package/__init__.py", "my_package/sub/__init__.py"),
         {"my_package/__init__.py"},
     ),
+    "poetry packages of several folders, one moved, and a script file": (
+        f"{POETRY}[tool.poetry]\nname = 'my_package'\nversion = '1'\ndescription = 'x'\n"
+        "packages = [{include = 'my_package', from = 'a'}, {include = 'other', from = 'b'}, "
+        "{include = 'inner', from = 'a', to = 'vendor'}, {include = 'seen', format = 'sdist'}]\n"
+        "[tool.poetry.scripts]\nrun = {reference = 'bin/run.sh', type = 'file'}\n",
+        touch(
+            "a/my_package/__init__.py", "b/other/__init__.py", "a/inner/__init__.py",
+            "seen/__init__.py", "bin/run.sh",
+        ),
+        {
+            "my_package/__init__.py", "other/__init__.py", "vendor/inner/__init__.py",
+            "my_package-1.data/scripts/run.sh",
+        },
+    ),
+    "hatch packages of several folders": (
+        f"{HATCH}{PROJECT}{WHEEL}packages = ['a/my_package', 'b/other', 'third']\n",
+        touch("a/my_package/__init__.py", "b/other/__init__.py", "third/__init__.py"),
+        {"my_package/__init__.py", "other/__init__.py", "third/__init__.py"},
+    ),
+    "setuptools package_dir of several folders and scripts": (
+        PROJECT,
+        {
+            "setup.py": "from setuptools import setup\nsetup(packages=['my_package', 'other'],"
+            " package_dir={'my_package': 'a/my_package', 'other': 'b/other'},"
+            " scripts=['bin/go'])\n",
+            **touch("a/my_package/__init__.py", "b/other/__init__.py", "bin/stop"),
+            "bin/go": "#!/bin/sh\n",
+        },
+        {"my_package/__init__.py", "other/__init__.py", "my_package-1.data/scripts/go"},
+    ),
     "poetry license folder": (
         f"{POETRY}[tool.poetry]\nname = 'my_package'\nversion = '1'\ndescription = 'x'\n"
         "license = 'MIT'\n",
@@ -232,12 +262,6 @@ DROPPED = {
         f"{PDM}{PROJECT}[tool.pdm.build]\nincludes = ['my_package/', 'data_out.json']\n",
         touch("my_package/__init__.py", "data_out.json"),
         "includes: 'data_out.json'",
-    ),
-    "poetry packages of several folders": (
-        f"{POETRY}[tool.poetry]\nname = 'my_package'\nversion = '1'\ndescription = 'x'\n"
-        "packages = [{include = 'my_package', from = 'a'}, {include = 'other', from = 'b'}]\n",
-        touch("a/my_package/__init__.py", "b/other/__init__.py"),
-        "'from': 'b'",
     ),
 }
 

@@ -57,7 +57,7 @@ def _read_pdm_build(facts: Facts, root: Path, table: Table) -> None:
     left = dict(table)
     source = str(left.pop("package-dir", "")).strip("/")
     if source:
-        facts.add_setting("source", source)
+        facts.add_source(source)
     modules = []
     for path in left.pop("includes", ()):
         plain = path.removesuffix("/*").removesuffix("/**").rstrip("/")
@@ -130,7 +130,7 @@ def _read_uv_build(facts: Facts, root: Path, table: Table) -> None:
     if names:
         facts.packages = [names] if isinstance(names, str) else list(names)
     source = left.pop("module-root", "src")
-    facts.add_setting("source", str(source).strip("/")) if source != "src" else None
+    facts.add_source(str(source).strip("/")) if source != "src" else None
     convert_globs(facts, root, "sdist.include", left.pop("source-include", ()))
     convert_globs(facts, root, "exclude", left.pop("source-exclude", ()))
     convert_globs(facts, root, "wheel.exclude", left.pop("wheel-exclude", ()))

@@ -159,6 +159,10 @@ class Facts:
         else:
             table.setdefault(last, value)
 
+    def add_source(self, folder: str) -> None:
+        """Add a folder that imports start from; '' is the project's own."""
+        self.add_setting("source", [folder])
+
     def drop(self, where: str, what: str, hint: str = "") -> None:
         """Report a setting that the new file cannot express."""
         lost = DroppedSetting(where, strip_url_credentials(what), hint)

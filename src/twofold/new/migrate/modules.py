@@ -70,14 +70,18 @@ def _place_inner_packages(
 
 def _find_modules(facts: Facts, root: Path, takes_all: bool) -> list[str]:
     """Find the modules in the tree, where none is named."""
-    code = read_source_tree(root, facts.settings.get("source"))
-    modules = [name for name in code.modules if _is_included(facts, name)]
+    modules = {
+        name: path
+        for source in facts.settings.get("source", [None])
+        for name, path in read_source_tree(root, source).modules.items()
+        if _is_included(facts, name)
+    }
     if not takes_all:
         wanted = escape_for_filename(str(facts.project["name"]))
-        return [name for name in modules if name.lower() == wanted] or modules
-    packages = [name for name in modules if code.modules[name].is_dir()]
+        return [name for name in modules if name.lower() == wanted] or list(modules)
+    packages = [name for name in modules if modules[name].is_dir()]
     # setuptools, left to find packages in the root, takes no modules beside them.
-    return packages if facts.packages == [] and packages else modules
+    return packages if facts.packages == [] and packages else list(modules)
 
 
 def _is_included(facts: Facts, name: str) -> bool:
@@ -110,9 +114,8 @@ def to_pathlib_glob(glob: str) -> str:
 
 
 def _find_sources(facts: Facts, root: Path) -> list[str]:
-    source = facts.settings.get("source")
-    if source is not None:
-        return [str(source)]
+    if "source" in facts.settings:
+        return [str(source) for source in facts.settings["source"]]
     return ["src", ""] if (root / "src").is_dir() else ["", "lib", "source", "python"]
 
 
@@ -170,13 +173,13 @@ def _exclude_plain_folders(
 
 
 def _write_settings(facts: Facts, root: Path, modules: list[str], sources: Sequence[str]) -> None:
-    found = [s for s in sources if any(_find_place(root / s, module) for module in modules)]
-    source = found[0] if found else ""
+    places = (next((s for s in sources if _find_place(root / s, name)), "") for name in modules)
+    found = list(dict.fromkeys(places)) or [""]
     usual = [""] if not (root / "src").is_dir() else ["src", ""]
-    if source in usual:
+    if len(found) == 1 and found[0] in usual:
         facts.settings.pop("source", None)
     else:
-        facts.settings["source"] = source
+        facts.settings["source"] = found[0] if len(found) == 1 else [s or "." for s in found]
     wanted = escape_for_filename(str(facts.project["name"]))
     if [name.lower() for name in modules] != [wanted]:
         # Without one, a build reports that there is no module.
@@ -212,10 +215,8 @@ def set_modules(
             source = parts.pop(0)
         sources.add(source)
         facts.packages = [*(facts.packages or []), ".".join(parts).removesuffix(".py")]
-    if len(sources) == 1 and (source := sources.pop()):
-        facts.add_setting("source", source)
-    elif len(sources) > 1:
-        facts.doubt(where, f"{', '.join(paths)}: several folders", "move them into one folder")
+    for source in sorted(sources) if any(sources) else ():
+        facts.add_source(source)
 
 
 def place_file(facts: Facts, root: Path, kind: str, path: str, place: str) -> bool:

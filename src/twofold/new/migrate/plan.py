@@ -281,8 +281,9 @@ def read_declared_project(root: Path) -> DeclaredProject:
     listed = list(facts.packages or ()) if found.is_setuptools else []
     settle_modules(facts, root, found.is_bare or found.is_setuptools)
     if listed:
-        source = str(facts.settings.get("source", "src" if (root / "src").is_dir() else ""))
-        exclude_unlisted(facts, root, [source], listed)
+        sources = facts.settings.get("source", "src" if (root / "src").is_dir() else "")
+        sources = [sources] if isinstance(sources, str) else sources
+        exclude_unlisted(facts, root, sources, listed)
     places = [name for name in found.sources if name in ("setup.cfg", "setup.py")]
     return DeclaredProject(
         facts.project,

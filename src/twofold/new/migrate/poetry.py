@@ -9,7 +9,7 @@ from typing import Any
 
 from twofold.errors import TwofoldError
 from twofold.new.migrate.facts import CommentedRequirement, Facts, parse_person, propose_readme
-from twofold.new.migrate.modules import list_files
+from twofold.new.migrate.modules import list_files, place_file
 from twofold.new.migrate.poetry_constraints import convert_poetry_constraint, split_alternatives
 from twofold_build.globs import Globs
 from twofold_build.names import escape_for_filename
@@ -32,7 +32,7 @@ def read_poetry(facts: Facts, root: Path, table: Mapping[str, Any], comment: Com
     facts.propose("keywords", left.pop("keywords", None), where)
     facts.propose("classifiers", list(left.pop("classifiers", ())), where)
     _read_urls(facts, left, where)
-    _read_scripts(facts, left, where)
+    _read_scripts(facts, root, left, where)
     _read_files(facts, root, left, where)
     _read_dependencies(facts, left, comment)
     facts.remarks.append("poetry adds Python version classifiers by itself: add the ones you want")
@@ -55,12 +55,13 @@ def _read_urls(facts: Facts, remaining: dict[str, Any], where: str) -> None:
     facts.propose("urls", {**urls, **remaining.pop("urls", {})}, where)
 
 
-def _read_scripts(facts: Facts, remaining: dict[str, Any], where: str) -> None:
+def _read_scripts(facts: Facts, root: Path, remaining: dict[str, Any], where: str) -> None:
     scripts = {}
     for name, value in remaining.pop("scripts", {}).items():
         target = value if isinstance(value, str) else value.get("callable", value.get("reference"))
         if isinstance(value, dict) and value.get("type") == "file":
-            facts.drop(where, f"scripts.{name} is the file {target}", "make it a function")
+            if not place_file(facts, root, "scripts", str(target), Path(str(target)).name):
+                facts.drop(where, f"scripts.{name} is the file {target}", "no such file")
             continue
         if isinstance(value, dict) and value.get("extras"):
             target = f"{target} [{','.join(value['extras'])}]"
@@ -74,7 +75,7 @@ def _read_scripts(facts: Facts, remaining: dict[str, Any], where: str) -> None:
 def _read_files(facts: Facts, root: Path, remaining: dict[str, Any], where: str) -> None:
     """Read `packages`, `include` and `exclude`: the files of sdist and wheel."""
     for package in remaining.pop("packages", ()):
-        _read_package(facts, package, where)
+        _read_package(facts, root, package, where)
     included: list[str] = []
     for item in remaining.pop("include", ()):
         glob, formats = _read_item(root, item)
@@ -103,21 +104,21 @@ def _read_files(facts: Facts, root: Path, remaining: dict[str, Any], where: str)
         facts.propose("license-files", [*usual, "LICENSES/**"], where)
 
 
-def _read_package(facts: Facts, package: Mapping[str, Any], where: str) -> None:
+def _read_package(facts: Facts, root: Path, package: Mapping[str, Any], where: str) -> None:
     if "include" not in package:
         facts.drop(where, f"packages: {package}", "it names no package")
         return
-    if package.get("to") or package.get("format") not in (None, "wheel", ["sdist", "wheel"]):
-        if package.get("format") in ("sdist", ["sdist"]):
-            facts.add_setting("sdist.include", [f"{package['include']}/**"])
-        else:
-            facts.drop(where, f"packages: {package}")
-        return
     source = str(package.get("from", "")).strip("/")
-    if source:
-        facts.add_setting("source", source)
-    if facts.settings.get("source", source) != source:
-        facts.doubt(where, f"packages: {package}", "move the packages into one folder")
+    if package.get("format") in ("sdist", ["sdist"]):
+        facts.add_setting("sdist.include", [f"{source}/{package['include']}/**".lstrip("/")])
+        return
+    if package.get("to"):
+        path, place = (f"{base or ''}/{package['include']}" for base in (source, package["to"]))
+        if not place_file(facts, root, "paths", path, place.strip("/")):
+            facts.drop(where, f"packages: {package}", "no such folder")
+        return
+    if source or "source" in facts.settings:
+        facts.add_source(source)
     module = str(package["include"]).removesuffix("/**/*").removesuffix("/**/*.py").strip("/")
     facts.packages = [*(facts.packages or []), module.removesuffix(".py").replace("/", ".")]
 
@@ -136,12 +137,12 @@ def _match(root: Path, glob: str) -> set[str]:
 
 def _is_inside_packages(facts: Facts, root: Path, glob: str) -> bool:
     """Whether all files of a glob are in the packages, so that the wheel has them."""
-    source = facts.settings.get("source", "src" if (root / "src").is_dir() else "")
+    sources = facts.settings.get("source", ["src"] if (root / "src").is_dir() else [])
     names = facts.packages or [escape_for_filename(str(facts.project.get("name", "")))]
     folders = tuple(
         f"{base}{name.replace('.', '/')}/"
         for name in names
-        for base in ((f"{source}/", "") if source else ("",))
+        for base in ("", *(f"{source}/" for source in sources if source))
     )
     found = _match(root, glob)
     return bool(found) and all(path.startswith(folders) for path in found)

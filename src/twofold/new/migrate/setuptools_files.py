@@ -37,7 +37,7 @@ def _set_packages(source: SettingsSource, value: Any) -> None:
     facts = source.facts
     if isinstance(value, FindPackages):
         if value.where:
-            facts.add_setting("source", value.where)
+            facts.add_source(value.where)
         names = _list_packages(source.root / (value.where or ""))
         for pattern in value.exclude:
             inner = pattern.removesuffix(".*").removeprefix("*.")
@@ -78,9 +78,9 @@ def _set_py_modules(source: SettingsSource, value: Any) -> None:
 def _set_package_dir(source: SettingsSource, value: Any) -> None:
     for package, folder in dict(value).items():
         if not package:
-            source.facts.add_setting("source", str(folder).strip("./"))
+            source.facts.add_source(str(folder).strip("./"))
         elif str(folder).strip("./").replace("/", ".").endswith(package):
-            source.facts.add_setting("source", str(folder).strip("./")[: -len(package)].strip("/"))
+            source.facts.add_source(str(folder).strip("./")[: -len(package)].strip("/"))
         elif not place_file(
             source.facts, source.root, "paths", str(folder), package.replace(".", "/")
         ):
@@ -92,7 +92,7 @@ def _set_package_dir(source: SettingsSource, value: Any) -> None:
 
 
 def _set_scripts(source: SettingsSource, value: Any) -> None:
-    """Script files: a folder that holds just these becomes the wheel's scripts folder."""
+    """Script files; a folder that holds just these becomes the wheel's scripts folder."""
     paths = [str(path) for path in value]
     folders = {str(Path(path).parent.as_posix()) for path in paths}
     folder = folders.pop() if len(folders) == 1 else ""
@@ -100,12 +100,9 @@ def _set_scripts(source: SettingsSource, value: Any) -> None:
     if there and there == {Path(path).name for path in paths}:
         source.facts.add_setting("wheel.data.scripts", folder)
         return
-    source.facts.drop(
-        source.locate("scripts"),
-        f"scripts = {paths}",
-        "put them into a folder of their own and write [tool.twofold.wheel.data] scripts = "
-        '"FOLDER", or make them functions under [project.scripts]',
-    )
+    for path in paths:
+        if not place_file(source.facts, source.root, "scripts", path, Path(path).name):
+            source.facts.drop(source.locate("scripts"), f"scripts: '{path}'", "no such file")
 
 
 def _set_exclude_package_data(source: SettingsSource, value: Any) -> None:
