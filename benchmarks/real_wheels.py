@@ -95,8 +95,9 @@ def compare(wheel: Path, python: Path, work: Path) -> list[str]:
     )  # fmt: skip
     if piped.returncode:
         return [f"pip does not install it: {piped.stderr.strip()[-300:]}"]
+    # Only in a virtual environment headers are under include/site.
     theirs = {
-        path.relative_to(venv).as_posix(): path
+        path.relative_to(venv).as_posix().replace("include/site/", "include/", 1): path
         for path in venv.rglob("*")
         if not path.is_dir() and path not in before
     }

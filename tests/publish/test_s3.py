@@ -66,7 +66,9 @@ def test_a_release_in_a_bucket_has_the_pages_a_folder_has(
         place = folder / "noarch" if file.suffix == ".conda" else folder
         (place / file.name).write_bytes(file.read_bytes())
     index_folder(folder, workers=0)
-    for page in ("noarch/repodata.json", "noarch/repodata_shards.msgpack.zst", "simple/index.html"):
+    pages = ["repodata.json", "repodata.json.zst", "current_repodata.json"]
+    pages += ["current_repodata.json.zst", "repodata_shards.msgpack.zst"]
+    for page in (*(f"noarch/{page}" for page in pages), "simple/index.html"):
         assert get(f"{address}/{page}") == (folder / page).read_bytes(), page
     theirs = json.loads(get(f"{address}/simple/my-package/index.json"))
     ours = json.loads((folder / "simple/my-package/index.json").read_bytes())
@@ -98,6 +100,8 @@ def test_two_publishers_at_once_lose_neither_file(bucket: tuple[str, str], tmp_p
     assert page["versions"] == ["1.0", "1.1", "1.2", "1.3"]
     records = json.loads(get(f"{address}/noarch/repodata.json"))["packages.conda"]
     assert len(records) == 4
+    current = json.loads(get(f"{address}/noarch/current_repodata.json"))["packages.conda"]
+    assert list(current) == ["c-1.3-py_0.conda"]
 
 
 def test_other_bytes_never_replace_a_file(

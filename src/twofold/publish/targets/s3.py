@@ -20,6 +20,7 @@ from twofold.errors import Problem, TwofoldError, Unreachable
 from twofold.fetching import require_online
 from twofold.formats.conda_reader import read_info
 from twofold.index import repodata, simple
+from twofold.index.current_repodata import assemble_current_repodata
 from twofold.names import normalize_name, parse_sdist_name, parse_wheel_name
 from twofold.publish.files import ReleaseFile
 from twofold.publish.targets.protocol import (
@@ -132,7 +133,12 @@ class Bucket:
             value = repodata.make_repodata_from_records(artifact.subdir, records)
             data = repodata.serialize(value)
             self._put_shards(artifact, repodata.group_by_name(records))
-            self._call("put", f"{artifact.subdir}/repodata.json.zst", repodata.compress(data))
+            texts = {name: repodata.serialize(one).decode() for name, one in records.items()}
+            current = assemble_current_repodata(artifact.subdir, texts) or data
+            self._call("put", f"{artifact.subdir}/current_repodata.json", current)
+            for name, content in (("repodata", data), ("current_repodata", current)):
+                key = f"{artifact.subdir}/{name}.json.zst"
+                self._call("put", key, repodata.compress(content))
             self._put_exports(artifact, info.get("info/run_exports.json"))
             self._put_channeldata(artifact, records, json.loads(info.get("info/about.json", b"{}")))
             return data
