@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import re
+import select
 import shutil
 import subprocess
 import time
@@ -142,41 +145,58 @@ def test_the_configuration_is_shown_without_its_secrets(twofold: Twofold, tmp_pa
     assert "secret-token" not in ran.out + twofold("config", "--json").out
 
 
-@pytest.mark.skipif(shutil.which("bash") is None, reason="bash is not installed")
-def test_bash_completes_commands_and_options(twofold: Twofold, tmp_path: Path) -> None:
-    script = tmp_path / "completion"
-    script.write_text(twofold("completion", "bash").out)
-    ask = (
-        f"source {script}; COMP_WORDS=(twofold pub); COMP_CWORD=1; _twofold; "
-        'echo "${COMPREPLY[@]}"; COMP_WORDS=(twofold publish --dr); COMP_CWORD=2; _twofold; '
-        'echo "${COMPREPLY[@]}"'
+#: How each shell is started without the user's files, and a function to see what was typed.
+SHELLS = {
+    "bash": (["bash", "--norc", "--noprofile", "-i"], 'twofold() { echo "<$*>"; }'),
+    "zsh": (["zsh", "-f", "-i"], 'autoload -U compinit; compinit -D -u; twofold() { echo "<$*>" }'),
+    "fish": (["fish", "-N", "-i"], 'function twofold; echo "<$argv>"; end'),
+}
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a pseudo-terminal is POSIX's")
+@pytest.mark.parametrize("shell", SHELLS)
+def test_a_tab_completes_commands_options_and_files(
+    shell: str, twofold: Twofold, tmp_path: Path
+) -> None:
+    if shutil.which(shell) is None:
+        pytest.skip(f"{shell} is not installed")
+    (tmp_path / "script").write_text(twofold("completion", shell).out)
+    (tmp_path / "a file.whl").touch()
+    (tmp_path / "publish").mkdir()  # a folder of a command's name is not completed for it
+    command, function = SHELLS[shell]
+    completed = {
+        "publ\t--dr\t": "publish --dry-run",
+        "-q publ\t--skip\t": "-q publish --skip-existing",
+        "check a\t": "check a file.whl",
+        "cache cle\t": "cache clean",
+        "build --off\t": "build --offline",
+    }
+    lines = [f"{function}; source ./script; twofold ready", *(f"twofold {w}" for w in completed)]
+    assert type_lines(command, lines, tmp_path) == ["ready", *completed.values()]
+
+
+def type_lines(command: list[str], lines: list[str], folder: Path) -> list[str]:
+    """Type lines into a shell on a terminal; returns what each has printed as `<...>`."""
+    ours, theirs = os.openpty()
+    variables = {**os.environ, "TERM": "dumb", "PS1": "", "HISTFILE": ""}
+    shell = subprocess.Popen(
+        command, cwd=folder, env=variables, preexec_fn=lambda: os.login_tty(theirs)
     )
-    done = subprocess.run(["bash", "-c", ask], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["publish", "--dry-run"]
-
-
-@pytest.mark.skipif(shutil.which("fish") is None, reason="fish is not installed")
-def test_fish_completes_commands_and_options(twofold: Twofold, tmp_path: Path) -> None:
-    script = tmp_path / "completion.fish"
-    script.write_text(twofold("completion", "fish").out)
-    ask = f'source {script}; complete -C "twofold publ"; complete -C "twofold publish --dr"'
-    done = subprocess.run(["fish", "-N", "-c", ask], capture_output=True, text=True, check=True)
-    assert [line.partition("\t")[0] for line in done.stdout.splitlines()] == [
-        "publish",
-        "--dry-run",
-    ]
-
-
-@pytest.mark.skipif(shutil.which("zsh") is None, reason="zsh is not installed")
-def test_zsh_takes_the_script_and_completes_by_it(twofold: Twofold, tmp_path: Path) -> None:
-    script = tmp_path / "completion.zsh"
-    script.write_text(twofold("completion", "zsh").out)
-    ask = (
-        f"autoload -U +X compinit && compinit -D -u; source {script}; COMP_WORDS=(twofold pub); "
-        "setopt ksh_arrays; COMP_CWORD=1; _twofold; print ${COMPREPLY[0]}"
-    )
-    done = subprocess.run(["zsh", "-f", "-c", ask], capture_output=True, text=True, check=False)
-    assert done.stdout.split() == ["publish"], done.stderr
+    os.close(theirs)
+    printed: list[str] = []
+    try:
+        for line in lines:
+            shown = b""
+            os.write(ours, f"{line}\n".encode())
+            while not (found := re.search(rb"[\r\n]<([^<>]*)>\r*\n", shown)):
+                assert select.select([ours], [], [], 20)[0], (line, printed, shown)
+                shown += os.read(ours, 1 << 16)
+            printed.append(found[1].decode().rstrip())
+    finally:
+        shell.kill()
+        shell.wait()
+        os.close(ours)
+    return printed
 
 
 @pytest.mark.parametrize("shell", ["zsh", "fish", "powershell"])
@@ -194,3 +214,6 @@ def test_every_command_has_a_man_page(twofold: Twofold, tmp_path: Path) -> None:
     page = (tmp_path / "man1" / "twofold-publish.1").read_text()
     assert "\\-\\-dry\\-run" in page
     assert page.startswith('.TH "TWOFOLD-PUBLISH" 1')
+    if shutil.which("groff"):
+        words = ["groff", "-ww", "-man", "-Tutf8", "-z", *sorted((tmp_path / "man1").iterdir())]
+        assert subprocess.run(words, capture_output=True, text=True, check=True).stderr == ""

@@ -106,13 +106,15 @@ def _show_config(args: argparse.Namespace) -> int:
 
 
 def list_options(parser: argparse.ArgumentParser) -> list[tuple[str, str]]:
-    """The long options of a parser with their help, those of its subcommands too."""
+    """The long options of a parser with their help, its choices, and those of its subcommands."""
     found: dict[str, str] = {}
     for action in parser._actions:
         if isinstance(action, argparse._SubParsersAction):
             for name, child in action.choices.items():
                 found.setdefault(name, "")
                 found.update(list_options(child))
+        elif not action.option_strings:
+            found.update((str(choice), "") for choice in action.choices or ())
         elif action.help != argparse.SUPPRESS:
             found.update((o, action.help or "") for o in action.option_strings if o[:2] == "--")
     return list(found.items())
@@ -123,7 +125,16 @@ def _read_commands() -> Iterator[tuple[str, str, list[tuple[str, str]]]]:
     from twofold.cli import COMMANDS, make_parser
 
     for command, text in COMMANDS.items():
-        yield command, text, list_options(make_parser(command))
+        yield command, text, [*list_options(make_parser(command)), *_GENERAL]
+
+
+#: Options of every command, which its parser does not see.
+_GENERAL = (
+    ("--quiet", "print results and errors only"),
+    ("--verbose", "print requests, and the cause of an error"),
+    ("--color", "always, never or auto"),
+    ("--offline", "make no connection to another machine"),
+)
 
 
 def _print_completion(args: argparse.Namespace) -> int:
@@ -142,25 +153,48 @@ def _complete_bash(commands: Commands) -> str:
     )
     return f"""\
 _twofold() {{
-  local current="${{COMP_WORDS[COMP_CWORD]}}" words=""
-  if [ "$COMP_CWORD" -eq 1 ]; then words="{names}"
-  else case "${{COMP_WORDS[1]}}" in
+  local word command="" words="{names}"
+  for word in "${{COMP_WORDS[@]:1:COMP_CWORD-1}}"; do
+    case "$word" in -*) ;; *) command="$word"; break ;; esac
+  done
+  case "$command" in
 {cases}
-  esac; fi
-  COMPREPLY=($(compgen -W "$words" -- "$current"))
-  if [ "${{#COMPREPLY[@]}}" -eq 0 ]; then COMPREPLY=($(compgen -f -- "$current")); fi
+  esac
+  COMPREPLY=($(compgen -W "$words" -- "${{COMP_WORDS[COMP_CWORD]}}"))
 }}
-complete -o filenames -F _twofold twofold"""
+complete -o bashdefault -o default -F _twofold twofold"""
 
 
 def _complete_zsh(commands: Commands) -> str:
-    return f"autoload -U +X bashcompinit && bashcompinit\n{_complete_bash(commands)}"
+    cases = "\n".join(
+        f"    {name}) found=({' '.join(_describe_zsh(*option) for option in options)}) ;;"
+        for name, _, options in commands
+    )
+    return f"""\
+#compdef twofold
+_twofold() {{
+  local -a before=(${{words[2,CURRENT-1]:#-*}})
+  local command=$before[1] code=1
+  local -a found=({" ".join(_describe_zsh(name, text) for name, text, _ in commands)})
+  case "$command" in
+{cases}
+  esac
+  if [[ $PREFIX == -* ]]; then _describe -o option found; return; fi
+  _describe twofold found && code=0
+  [[ -n $command ]] && _files && code=0
+  return code
+}}
+if [[ $funcstack[1] == _twofold ]]; then _twofold "$@"; else compdef _twofold twofold; fi"""
+
+
+def _describe_zsh(word: str, text: str) -> str:
+    return "'" + f"{word}:{' '.join(text.split())}".replace("'", "'\\''") + "'"
 
 
 def _complete_fish(commands: Commands) -> str:
     lines = []
     for name, text, options in commands:
-        lines.append(f"complete -c twofold -n __fish_use_subcommand -a {name} -d {_quote(text)}")
+        lines.append(f"complete -c twofold -f -n __fish_use_subcommand -a {name} -d {_quote(text)}")
         for option, about in options:
             word = f"-l {option[2:]}" if option.startswith("--") else f"-a {option}"
             seen = f"'__fish_seen_subcommand_from {name}'"
@@ -183,9 +217,11 @@ Register-ArgumentCompleter -Native -CommandName twofold -ScriptBlock {{
   $commands = @{{
 {rows}
   }}
-  $given = $ast.CommandElements | ForEach-Object {{ $_.ToString() }}
-  $words = if ($given.Count -gt 1 -and $commands.ContainsKey($given[1]) -and
-      -not ($given.Count -eq 2 -and $word)) {{ $commands[$given[1]] }} else {{ $commands.Keys }}
+  $given = @($ast.CommandElements | Select-Object -Skip 1 | ForEach-Object {{ $_.ToString() }} |
+      Where-Object {{ $_ -notlike '-*' }})
+  $words = if ($given.Count -and $commands.ContainsKey($given[0]) -and
+      -not ($given.Count -eq 1 -and $given[0] -eq $word)) {{ $commands[$given[0]] }}
+    else {{ $commands.Keys }}
   $words | Where-Object {{ $_ -like "$word*" }} | Sort-Object | ForEach-Object {{
     [System.Management.Automation.CompletionResult]::new($_) }}
 }}"""
