@@ -274,3 +274,28 @@ def test_a_tag_is_signed_with_the_users_own_key(tmp_path: Path) -> None:
     checked = subprocess.run(words, capture_output=True, text=True, check=False)
     assert checked.returncode == 0, checked.stderr
     assert "Good" in checked.stderr
+
+
+@pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="OpenSSH is not installed")
+@pytest.mark.parametrize("way", ["sign = true", "commit.gpgSign"])
+def test_a_release_that_cannot_be_signed_stops_before_anything_is_written(
+    twofold: Callable[..., Any], project: Path, tmp_path: Path, way: str
+) -> None:
+    git(project, "config", "gpg.format", "ssh")
+    git(project, "config", "user.signingKey", str(tmp_path / "missing"))
+    (project / "CHANGELOG.md").write_text("# Changes\n\n## Unreleased\n\n- More.\n")
+    git(project, "add", "CHANGELOG.md")
+    git(project, "commit", "-q", "-m", "More")
+    if way == "sign = true":
+        configure(project, way)
+    else:
+        git(project, "config", way, "true")
+    before = git(project, "rev-parse", "HEAD")
+    ran = twofold("release", "patch", "--to", tmp_path / "out", cwd=project)
+    assert ran.code == 1
+    assert "missing" in ran.err  # git's own words name the key
+    assert "error: git cannot sign the release\n  hint: set user.signingKey" in ran.err
+    assert (git(project, "rev-parse", "HEAD"), git(project, "tag")) == (before, "")
+    assert git(project, "status", "--porcelain") == ""
+    assert not (project / "dist").exists()
+    assert not (tmp_path / "out").exists()

@@ -81,6 +81,8 @@ def run(args: argparse.Namespace) -> int:
     with_git = not args.no_git and git.is_repository(root)
     parse_codes(args.ignore)
     _require_ready(root, planned, with_git, args)
+    if with_git and (unsigned := git.find_signing_problem(root, table.sign)):
+        raise unsigned
     _report_names(root, planned, args.to, say)
     with interrupt_on_sigterm():
         uploaded = _release(root, planned, table, say, args)
@@ -113,7 +115,7 @@ def _release(
 
     undo = Rollback(say)
     try:
-        _set_version(root, planned, undo, say)
+        _set_version(root, planned, table.sign, undo, say)
         if not args.no_changelog:
             collect_fragments(root, planned, undo, say)
         run_hooks(root, table, "before-build", planned, say)
@@ -175,7 +177,7 @@ def _report_names(root: Path, planned: VersionPlan, words: list[str], say: Say) 
     print_name_reports(reports, root, say, is_first=not git.has_tags(root, prefix))
 
 
-def _set_version(root: Path, planned: VersionPlan, undo: Rollback, say: Say) -> None:
+def _set_version(root: Path, planned: VersionPlan, signed: bool, undo: Rollback, say: Say) -> None:
     from twofold.publish.release import git
 
     for change in planned.changes:
@@ -183,7 +185,7 @@ def _set_version(root: Path, planned: VersionPlan, undo: Rollback, say: Say) -> 
         change.apply()
         say(f"version {planned.old} -> {planned.new} in {change.path.name}")
     if planned.is_from_tag and not git.find_tag(root, planned.tag):
-        git.make_tag(root, planned.tag, planned.new)
+        git.make_tag(root, planned.tag, planned.new, signed=signed)
         undo.add(f"tag {planned.tag}", lambda: git.remove_tag(root, planned.tag))
 
 

@@ -47,14 +47,15 @@ def _show(root: Path, *, as_json: bool) -> int:
 
 def _set(root: Path, args: argparse.Namespace) -> int:
     from twofold.publish.release import git
-    from twofold.publish.release.version import plan_version
+    from twofold.publish.release.version import plan_version, read_release_table
 
     planned = plan_version(root, args.version)
     if not args.dry_run:
         for change in planned.changes:
             change.apply()
         if planned.is_from_tag and not git.find_tag(root, planned.tag):
-            git.make_tag(root, planned.tag, planned.new)
+            signed = read_release_table(root).sign
+            git.make_tag(root, planned.tag, planned.new, signed=signed)
     paths = [change.path for change in planned.changes]
     files = [path.relative_to(root) if path.is_relative_to(root) else path for path in paths]
     names = [file.as_posix() for file in files]

@@ -223,6 +223,22 @@ def _find_detached_head(root: Path, planned: VersionPlan) -> Problem | None:
     return Problem(message, f"git switch BRANCH first, {NO_GIT_HINT}")
 
 
+def find_signing_problem(root: Path, signed: bool) -> SubprocessFailed | None:
+    """Why git cannot sign the tag, or the commit where git is set to; found before the upload.
+
+    An unreferenced commit is signed with the same key, which git removes in time.
+    """
+    settings = ("commit.gpgSign", "tag.gpgSign")
+    is_set = (_run_git(root, "config", "--bool", name).stdout == "true\n" for name in settings)
+    if not signed and not any(is_set):
+        return None
+    done = _run_git(root, "commit-tree", "-S", "HEAD^{tree}", "-m", "Can git sign?")
+    if done.returncode == 0:
+        return None
+    hint = "set user.signingKey (and gpg.format) of git to a key you have, or release unsigned"
+    return SubprocessFailed("git cannot sign the release", hint, output=done.stderr)
+
+
 def _relative_path(path: Path, root: Path) -> str:
     """A path relative to the project's folder, if it is inside."""
     base, path = root.resolve(), path.resolve()
