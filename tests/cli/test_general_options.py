@@ -7,6 +7,7 @@ import re
 import select
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -179,9 +180,9 @@ def type_lines(command: list[str], lines: list[str], folder: Path) -> list[str]:
     """Type lines into a shell on a terminal; returns what each has printed as `<...>`."""
     ours, theirs = os.openpty()
     variables = {**os.environ, "TERM": "dumb", "PS1": "", "HISTFILE": ""}
-    shell = subprocess.Popen(
-        command, cwd=folder, env=variables, preexec_fn=lambda: os.login_tty(theirs)
-    )
+    enter = "import os, sys; os.login_tty(0); os.execvp(sys.argv[1], sys.argv[1:])"
+    words = [sys.executable, "-c", enter, *command]
+    shell = subprocess.Popen(words, cwd=folder, env=variables, stdin=theirs)
     os.close(theirs)
     printed: list[str] = []
     try:

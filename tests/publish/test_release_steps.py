@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.factories.releases import git
+from twofold.errors import SubprocessFailed
 from twofold.publish.release.changelog import date_unreleased, read_notes
 from twofold.publish.release.git import make_tag
 from twofold.publish.release.workspace import read_members
@@ -274,6 +275,11 @@ def test_a_tag_is_signed_with_the_users_own_key(tmp_path: Path) -> None:
     checked = subprocess.run(words, capture_output=True, text=True, check=False)
     assert checked.returncode == 0, checked.stderr
     assert "Good" in checked.stderr
+    key.unlink()
+    key.with_suffix(".pub").unlink()
+    with pytest.raises(SubprocessFailed, match=r"git (could not sign the tag|tag failed)"):
+        make_tag(root, "v1.0.1", "Release 1.0.1", signed=True)
+    assert git(root, "tag").split() == ["v1.0.0"]
 
 
 @pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="OpenSSH is not installed")

@@ -41,8 +41,8 @@ def is_tracked(root: Path, path: Path) -> bool:
 
 def find_changed_files(root: Path) -> list[Path]:
     """Find the tracked files that differ from the last commit, as resolved paths."""
-    top = Path(_check_git(root, "rev-parse", "--show-toplevel").strip()).resolve()
-    entries = iter(_check_git(root, "status", "--porcelain", "-z", "-uno").split("\0"))
+    top = Path(_check_git(root, "rev-parse", "--show-toplevel").stdout.strip()).resolve()
+    entries = iter(_check_git(root, "status", "--porcelain", "-z", "-uno").stdout.split("\0"))
     found = []
     for entry in entries:
         if entry:
@@ -87,7 +87,7 @@ def find_root(root: Path) -> Path | None:
 
 def get_head(root: Path) -> str:
     """Return the commit of HEAD."""
-    return _check_git(root, "rev-parse", "HEAD").strip()
+    return _check_git(root, "rev-parse", "HEAD").stdout.strip()
 
 
 def commit(root: Path, paths: Sequence[Path], message: str) -> None:
@@ -97,7 +97,10 @@ def commit(root: Path, paths: Sequence[Path], message: str) -> None:
 
 def make_tag(root: Path, tag: str, message: str, *, signed: bool = False) -> None:
     """Create an annotated tag on HEAD, signed with the user's key if wanted."""
-    _check_git(root, "tag", "-s" if signed else "-a", tag, "-m", message)
+    done = _check_git(root, "tag", "-s" if signed else "-a", tag, "-m", message)
+    if signed and "\n-----BEGIN " not in _run_git(root, "cat-file", "tag", tag).stdout:
+        remove_tag(root, tag)  # git 2.39 makes an unsigned tag where an SSH key is missing
+        raise SubprocessFailed("git could not sign the tag", SIGNING_HINT, output=done.stderr)
 
 
 def push(root: Path, tag: str) -> str:
@@ -130,7 +133,7 @@ def _run_git(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def _check_git(root: Path, *arguments: str) -> str:
+def _check_git(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     try:
         done = _run_git(root, *arguments)
     except FileNotFoundError as error:
@@ -139,9 +142,10 @@ def _check_git(root: Path, *arguments: str) -> str:
         raise SubprocessFailed(
             f"git {arguments[0]} failed", "see its output above", output=done.stderr
         )
-    return done.stdout
+    return done
 
 
+SIGNING_HINT = "set user.signingKey (and gpg.format) of git to a key you have, or release unsigned"
 NO_GIT_HINT = "or pass --no-git to release without git"
 
 
@@ -178,7 +182,7 @@ def _list_project_files(root: Path) -> list[Path]:
 
 def find_unknown_files(root: Path, paths: Iterable[str]) -> list[str]:
     """Those of the paths below `root` that git neither tracks nor ignores."""
-    others = _check_git(root, "ls-files", "--others", "--exclude-standard", "-z").split("\0")
+    others = _check_git(root, "ls-files", "--others", "--exclude-standard", "-z").stdout.split("\0")
     return sorted(set(others) & set(paths))
 
 
@@ -235,8 +239,7 @@ def find_signing_problem(root: Path, signed: bool) -> SubprocessFailed | None:
     done = _run_git(root, "commit-tree", "-S", "HEAD^{tree}", "-m", "Can git sign?")
     if done.returncode == 0:
         return None
-    hint = "set user.signingKey (and gpg.format) of git to a key you have, or release unsigned"
-    return SubprocessFailed("git cannot sign the release", hint, output=done.stderr)
+    return SubprocessFailed("git cannot sign the release", SIGNING_HINT, output=done.stderr)
 
 
 def _relative_path(path: Path, root: Path) -> str:
