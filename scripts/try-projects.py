@@ -3,7 +3,7 @@
 
     .venv/bin/python scripts/try-projects.py NAME==VERSION ...
 
-Each is downloaded by pip, built by `twofold build` and adopted by `twofold init --verify`.
+Each is fetched from pip's index, built by `twofold build` and adopted by `twofold init --verify`.
 """
 
 import json
@@ -26,9 +26,10 @@ def main() -> int:
 def try_project(requirement: str, folder: Path) -> str:
     """Return the row of one project."""
     name, _, version = requirement.partition("==")
-    pip = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--no-binary", name]
-    subprocess.run([*pip, "-d", folder, requirement], check=True)
-    (sdist,) = folder.glob("*.tar.gz")
+    sys.path[:0] = [str(Path(__file__).parents[1])]
+    from tests.clients.sdists import fetch_sdist
+
+    sdist = fetch_sdist(requirement, folder)
     with tarfile.open(sdist) as archive:
         archive.extractall(folder, filter="data")
     project = folder / sdist.name.removesuffix(".tar.gz")

@@ -53,6 +53,13 @@ def test_an_extra_that_holds_only_somewhere_is_a_note() -> None:
     assert classify(requirement, tags=["cp311-cp311-manylinux_2_17_x86_64"])[0] == ["uvloop >=0.15"]
 
 
+def test_an_address_that_only_an_extra_wants_stops_no_package() -> None:
+    requirement = "numba @ https://example.org/numba.whl ; extra == 'fast'"
+    assert classify(requirement) == ([], [], [f"{requirement}: an extra that takes any version"])
+    with pytest.raises(TwofoldError, match="names a URL"):
+        classify("numba @ https://example.org/numba.whl ; python_version > '3'")
+
+
 def test_extras_that_want_two_versions_are_notes() -> None:
     constrains, notes, _ = classify(
         "a>=1; extra == 'fast'", "a<1; extra == 'slow'", "b>1; extra=='x'"

@@ -10,6 +10,8 @@ import pytest
 
 from tests.new.migrated import Migrated, migrate, write_project
 from twofold.new.migrate import MigrationTools, compare_wheels, plan_migration
+from twofold.new.migrate.facts import Facts
+from twofold.new.migrate.packed_files import carry_over_files
 from twofold.new.migrate.wheel_diff import normalize_value
 from twofold.source_analysis import InstalledDistributions
 from twofold_build.plan import make_plan
@@ -111,6 +113,12 @@ CASES = {
         "[tool.hatch.build.targets.wheel.sources]\n'python/impl' = 'demo_pkg'\n",
         touch("python/impl/__init__.py"),
         {"demo_pkg/__init__.py"},
+    ),
+    "hatch sources table that moves the project's own package": (
+        f"{HATCH}{PROJECT}{WHEEL}only-include = ['src/my_package']\nsbom-files = ['a.spdx.json']\n"
+        "[tool.hatch.build.targets.wheel.sources]\n'src/my_package' = 'acme/plugins/my_package'\n",
+        touch("src/my_package/__init__.py", "a.spdx.json"),
+        {"acme/plugins/my_package/__init__.py", "my_package-1.dist-info/sboms/a.spdx.json"},
     ),
     "hatch places": (
         f"{HATCH}{PROJECT}[tool.hatch.build.targets.wheel.force-include]\n'a.txt' = "
@@ -236,6 +244,15 @@ def test_the_wheel_of_the_old_backend_holds_the_same_files(
     assert ran.json["files"] == {"gone": [], "added": []}, ran.json["text"]
     files_differ = [one for one in ran.json["differences"] if one["kind"] in ("file", "content")]
     assert files_differ == []
+
+
+def test_a_folder_that_the_old_wheel_has_under_another_name_is_not_excluded(tmp_path: Path) -> None:
+    old = {"a/__init__.py", "a/b/mod.py"}
+    new = {"a/__init__.py": "src/a/__init__.py", "a/b/mod.py": "src/a/_b/mod.py"}
+    beside = {"a/_b/mod.py": "src/a/_b/mod.py", "a/more/x.py": "src/a/more/x.py"}
+    facts = Facts()
+    carry_over_files(facts, tmp_path, old, {**new, **beside})
+    assert facts.settings == {"wheel": {"exclude": ["src/a/more/**"]}}
 
 
 DROPPED = {

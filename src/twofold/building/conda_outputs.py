@@ -45,12 +45,15 @@ def list_packages(planned: BuildPlan) -> list[CondaPackage]:
     try:
         return make_all_packages(planned.metadata, points, [TAG], options)
     except TwofoldError as error:
-        raise ProjectErrors(
-            [
-                Problem(p.message, f"{p.hint}; --only sdist,wheel builds without conda", p.where)
-                for p in error.problems
-            ]
-        ) from error
+        raise ProjectErrors(hint_at_other_kinds(error)) from error
+
+
+def hint_at_other_kinds(error: TwofoldError) -> list[Problem]:
+    """The problems of a conda package, each with the way to build without it."""
+    return [
+        Problem(p.message, f"{p.hint}; --only sdist,wheel builds without conda", p.where)
+        for p in error.problems
+    ]
 
 
 class CondaOutputs:

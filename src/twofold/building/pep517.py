@@ -263,9 +263,8 @@ def open_sdist(path: str) -> Iterator[str]:
     """Unpack an sdist that the user named, for as long as it is needed; the project's folder."""
     name = Path(path).name
     if not name.endswith(".tar.gz"):
-        hint = "an sdist ends in .tar.gz (PEP 625)"
-        if name.endswith(".whl"):
-            hint = "a wheel is built already; 'twofold convert' makes a conda package of it"
+        made = "a wheel is built already; 'twofold convert' makes a conda package of it"
+        hint = made if name.endswith(".whl") else "an sdist ends in .tar.gz (PEP 625)"
         raise BadFile(f"'{name}' is neither a project's folder nor an sdist", hint, path)
     with tempfile.TemporaryDirectory(prefix="twofold-sdist-") as folder:
         try:
@@ -289,9 +288,7 @@ def unpack_sdist(sdist: Path, folder: Path) -> Path:
         archive.extractall(folder, filter="data")
     tops = [path for path in folder.iterdir() if path.is_dir()]
     if len(tops) != 1:
-        raise SubprocessFailed(
-            f"{sdist.name} holds {len(tops)} folders where one must be (PEP 517)"
-        )
+        raise SubprocessFailed(f"{sdist.name} holds {len(tops)} folders, not one (PEP 517)")
     return tops[0]
 
 
@@ -311,12 +308,11 @@ def _deliver(
     for kind, path in files.items():
         if kind in request.kinds:
             result.artifacts.append(_copy(kind, path, out / "dist"))
-    kinds = [kind for kind in request.kinds if kind in ("conda", "tar.bz2")]
+    kinds = [kind for kind in request.kinds if kind not in ("sdist", "wheel")]
     if "wheel" not in files or not kinds or options is None:
         return
-    packages = _conda_packages(files["wheel"], out / "conda-bld", kinds, options)
-    result.artifacts += packages
-    if packages:
+    if packages := _conda_packages(files["wheel"], out / "conda-bld", kinds, options):
+        result.artifacts += packages
         from twofold.index.folder import index_folder
 
         index_folder(out / "conda-bld")
@@ -335,13 +331,17 @@ def _conda_packages(
     wheel: Path, channel: Path, kinds: Sequence[str], options: CondaOptions
 ) -> list[BuiltFile]:
     """The wheel's conda packages, each in the requested kinds."""
-    from twofold.building.conda_outputs import hash_file, open_writer
+    from twofold.building.conda_outputs import hash_file, hint_at_other_kinds, open_writer
     from twofold.convert.wheel import make_wheel_packages, write_package
     from twofold.formats.wheel import WheelFile
 
     made = []
     with WheelFile(wheel) as source:
-        for package in make_wheel_packages(source, options):
+        try:
+            packages = make_wheel_packages(source, options)
+        except TwofoldError as error:
+            raise ProjectErrors(hint_at_other_kinds(error)) from error
+        for package in packages:
             for kind in kinds:
                 path = str(channel / package.subdir / f"{package.stem}.{kind}")
                 write_package(source, package, open_writer(kind, path, package))

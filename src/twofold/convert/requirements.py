@@ -68,7 +68,10 @@ class Requirement:
 
 
 def parse_requirement(text: str) -> Requirement:
-    """Parse one requirement. Raises TwofoldError for an invalid one and for direct references."""
+    """Parse one requirement. Raises TwofoldError for an invalid one and for a direct reference.
+
+    A direct reference of an extra is read as the project in any version: nobody must install it.
+    """
     plain = re.fullmatch(_PLAIN, text.strip())
     if plain:
         name, extras, spec, _, extra = plain.groups()
@@ -82,7 +85,7 @@ def parse_requirement(text: str) -> Requirement:
         raise TwofoldError(
             f"'{text}' is not a requirement: {str(error).splitlines()[0]}", "see PEP 508"
         ) from error
-    if parsed.url:
+    if parsed.url and "extra" not in str(parsed.marker):
         raise TwofoldError(
             f"'{text}' names a URL, and a conda package cannot depend on one",
             "publish that package to a channel, or leave it out in [tool.twofold.conda] leave-out",

@@ -90,6 +90,8 @@ def _read_build(facts: Facts, root: Path, table: Table, where: str) -> None:
     wheel = {**shared, **targets.get("wheel", {})}
     sdist = {**shared, **targets.get("sdist", {})}
     artifacts = [*wheel.pop("artifacts", ()), *sdist.pop("artifacts", ())]
+    if documents := wheel.pop("sbom-files", ()):
+        facts.add_setting("sbom-files", list(documents))
     _read_wheel_files(facts, root, wheel, f"{where}.targets.wheel]")
     _read_sdist_files(facts, root, sdist, f"{where}.targets.sdist]")
     convert_globs(facts, root, "include", artifacts)

@@ -28,9 +28,9 @@ def settle_modules(facts: Facts, root: Path, takes_all: bool, *, is_compared: bo
         return
     if listed and is_compared:
         listed = _place_inner_packages(facts, root, sources, listed)
-    placed = [str(place) for place in facts.settings.get("wheel", {}).get("paths", {}).values()]
+    placed = facts.settings.get("wheel", {}).get("paths", {})
     if placed and listed:
-        own = {place.replace("/", ".") for place in placed}
+        own = {str(place).replace("/", ".") for place in placed.values()}
         listed = [name for name in listed if name not in own]
     if placed and not listed:
         modules: list[str] = []
@@ -46,6 +46,10 @@ def settle_modules(facts: Facts, root: Path, takes_all: bool, *, is_compared: bo
     if facts.finds_packages_alone and not is_compared:
         _exclude_plain_folders(facts, root, sources, modules)
     _write_settings(facts, root, modules, sources)
+    own_name = escape_for_filename(str(facts.project["name"]))
+    if not modules and any(f"{source}/{own_name}".lstrip("/") in placed for source in sources):
+        # The package of the project's name has another place, and must not be found as well.
+        facts.settings = {"modules": [], **facts.settings}
     _drop_unmatched(facts, root)
 
 

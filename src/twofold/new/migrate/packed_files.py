@@ -61,6 +61,8 @@ def carry_over_files(facts: Facts, root: Path, old: set[str], new: Mapping[str, 
     if set(licenses) - set(kept) and all((root / name).is_file() for name in licenses):
         facts.project["license-files"] = licenses
     folders = {str(parent) for name in old for parent in PurePosixPath(name).parents}
+    # A folder that the old wheel has under another name stays, under both.
+    needed = {path for name, path in new.items() if name in old}
     excluded: dict[str, None] = {}
     for name in compare_files(old, new).added:
         outer = [str(path) for path in PurePosixPath(name).parents if str(path) not in folders]
@@ -69,7 +71,9 @@ def carry_over_files(facts: Facts, root: Path, old: set[str], new: Mapping[str, 
             and new[name].endswith(name)
             and any(n.startswith(f"{outer[-1]}/") and n.endswith(".py") for n in new)
         ):
-            excluded[f"{new[name].removesuffix(name)}{outer[-1]}/**"] = None
+            folder = f"{new[name].removesuffix(name)}{outer[-1]}/"
+            if not any(path.startswith(folder) for path in needed):
+                excluded[f"{folder}**"] = None
     if excluded:
         facts.add_setting("wheel.exclude", list(excluded))
     _place_gone_files(facts, root, old, new)
