@@ -531,3 +531,28 @@ def test_the_v1_form_builds_to_the_same_package(full: Path, tmp_path: Path) -> N
     (artifact,) = builder(full, out=tmp_path / "by-recipe").artifacts
     assert not any("rattler-build" in line for line in builder.messages)
     same_package(Path(conda.path), artifact.path)
+
+
+@pytest.mark.parametrize("form", ["meta.yaml", "recipe.yaml"])
+@pytest.mark.parametrize(
+    ("requires", "limit"),
+    [(">=3.9,<4", ",<4dev0"), ("~=3.10", ",3.*"), (">=3.9,<3.14", ",<3.14dev0")],
+)
+def test_python_min_is_written_beside_an_upper_limit(
+    full: Path, form: str, requires: str, limit: str
+) -> None:
+    path = full / "pyproject.toml"
+    path.write_text(FULL.replace('">=3.9"', f'"{requires}"'), encoding="utf-8")
+    text = written(full, form)
+    assert f"python_min }}}}{limit}\n" in text and "python_min }}.*\n" in text
+
+
+def test_packages_that_a_recipe_cannot_make_are_named(tmp_path: Path) -> None:
+    root = make_project(tmp_path)
+    more = '[project.optional-dependencies]\nfast = ["orjson"]\n[tool.twofold.conda]\n'
+    path = root / "pyproject.toml"
+    text = path.read_text(encoding="utf-8")
+    path.write_text(f"{text}{more}extras-as-packages = true\nv3 = true\n", encoding="utf-8")
+    made = write_recipe(root, WriteRequest(build_wheel, "meta.yaml", root))
+    assert any("sample-fast-1.0.0-py_0" in remark for remark in made.remarks)
+    assert any("extra_depends" in remark for remark in made.remarks)

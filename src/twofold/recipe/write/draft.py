@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from twofold.conda_metadata import CondaPackage
-from twofold.convert import CondaOptions, find_metadata_near, make_packages, parse_options
+from twofold.convert import CondaOptions, find_metadata_near, parse_options
+from twofold.convert.package import make_all_packages
 from twofold.convert.requirements import parse_requirement, to_match_spec
 from twofold.convert.versions import to_conda_spec
 from twofold.errors import TwofoldError
@@ -28,7 +29,7 @@ from twofold.formats.wheel import WheelFile
 
 #: What pip builds with where pyproject.toml has no [build-system] (PEP 517).
 _DEFAULT_REQUIRES = ["setuptools >=40.8.0"]
-_MIN_PYTHON = re.compile(r"python >=(3\.\d+)")
+_MIN_PYTHON = re.compile(r"python >=(3\.\d+)(?:,<[^,|]+|,3\.\*)*")
 _LABEL = re.compile(r"py(?:ge(\d+(?:p\d+)?))?(?:lt(\d+(?:p\d+)?))?")
 _DATA = re.compile(r"[^/]+\.data/(scripts|headers|data)/")
 _GUARDS = {"__unix": "unix", "__win": "win", "__linux": "linux", "__osx": "osx"}
@@ -64,7 +65,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Draft:
-    """The contents of a recipe. `min_python` is '3.9' if Python >=3.9 is the only limit on it."""
+    """The contents of a recipe. `min_python` is '3.9' if Python >=3.9 is its only lower limit."""
 
     name: str
     version: str
@@ -91,7 +92,8 @@ def draft_recipe(root: Path, wheel: Path, source: Source) -> Draft:
     remarks: list[str] = []
     with WheelFile(wheel) as opened:
         scripts = opened.read_dist_info_file("entry_points.txt")
-        packages = make_packages(opened.metadata_bytes, scripts, opened.name.tags, options)
+        every = make_all_packages(opened.metadata_bytes, scripts, opened.name.tags, options)
+        packages = _leave_out_extras(every, remarks)
         pure = all(package.noarch == "python" for package in packages) and opened.is_purelib
         if pure:
             spec = to_conda_spec(opened.metadata.requires_python or "")
@@ -135,6 +137,23 @@ def draft_recipe(root: Path, wheel: Path, source: Source) -> Draft:
         license_files=licences,
         remarks=tuple(dict.fromkeys(remarks)),
     )
+
+
+def _leave_out_extras(
+    packages: Sequence[CondaPackage], remarks: list[str]
+) -> Sequence[CondaPackage]:
+    """Return the packages that a recipe can make, and report those of extras and of CEP 43."""
+    own = [
+        one
+        for one in packages
+        if one.name == packages[0].name and not any("[when=" in spec for spec in one.depends)
+    ]
+    left_out = [f"{one.name}-{one.version}-{one.build}" for one in packages if one not in own]
+    if left_out:
+        remarks.append(f"a recipe cannot make what 'twofold build' does: {', '.join(left_out)}")
+    if any("extra_depends" in one.extra_index for one in own):
+        remarks.append("a recipe cannot name extra_depends, which 'twofold build' writes")
+    return own
 
 
 def _fold_pythons(

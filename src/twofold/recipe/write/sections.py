@@ -56,8 +56,9 @@ def render_minimum(draft: Draft, variable: Callable[[str], str]) -> str:
 
 def render_requirement(text: str, draft: Draft, variable: Callable[[str], str]) -> str:
     """Render a requirement of the package: the lower bound on Python is a variable."""
-    if draft.min_python and text == f"python >={draft.min_python}":
-        return f"python >={variable('python_min')}"
+    lowest = f"python >={draft.min_python}"
+    if draft.min_python and text.partition(",")[0] == lowest:
+        return f"python >={variable('python_min')}{text.removeprefix(lowest)}"
     return text
 
 
