@@ -14,9 +14,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 Packages = list[dict[str, Any]]
+_SCRIPT_FILE = re.compile(r"[\w.-]+\.(sh|bat)")
 _CALL = re.compile(r"\{\{.*?\}\}", re.DOTALL)
 #: Fields of about in recipe.yaml -> in meta.yaml.
 _ABOUT = {"homepage": "home", "repository": "dev_url", "documentation": "doc_url"}
+_SOURCES_V1 = {"git_url": "git", "folder": "target_directory"}
 _SOURCES = ("url", "sha256", "md5", "path", "git_url", "folder")
 
 
@@ -60,8 +62,8 @@ def _compare_fields(
     for field in sorted(left.keys() | right.keys()):
         compared += 1
         a, b = left.get(field), right.get(field)
-        if field == "script" and not b:
-            continue  # the peers leave build.sh where it is
+        if field == "script" and (not b or _SCRIPT_FILE.fullmatch(b)):
+            continue  # the peers leave build.sh and other files where they are
         is_list = isinstance(a, list) or isinstance(b, list)
         if not (_match_lists(a, b) if is_list else _squeeze(a) == _squeeze(b)):
             differences.append({"field": field, "ours": a, "theirs": b})
@@ -98,6 +100,12 @@ def _as_list(value: Any) -> list[str]:
     return [str(one) for one in value] if isinstance(value, list) else [str(value)]
 
 
+def _lower_names(needs: Any) -> list[str]:
+    """Return requirements with names as conda-build packs them; it renders capitals."""
+    texts = [one.split() for one in _as_list(needs)]
+    return [" ".join([*map(str.lower, words[:1]), *words[1:]]) for words in texts]
+
+
 def _squeeze(value: Any) -> str:
     # twofold writes `==1.2.*`, which no version matches, as its author meant it.
     text = re.sub(r"(?<= )==(?=[^, ]*\*)", "", "" if value is None else str(value))
@@ -116,13 +124,13 @@ def _flatten_meta(package: Mapping[str, Any]) -> dict[str, Any]:
         "entry_points": _as_list(build.get("entry_points")),
     }
     for key in ("build", "host", "run", "run_constrained"):
-        needs = _as_list((package.get("requirements") or {}).get(key))
-        # conda-build lower-cases names when it packs, not when it renders.
-        fields[key] = [
-            " ".join([*map(str.lower, one.split()[:1]), *one.split()[1:]]) for one in needs
-        ]
-    for key in ("imports", "commands", "requires"):
-        fields[f"test/{key}"] = _as_list(test.get(key))
+        fields[key] = _lower_names((package.get("requirements") or {}).get(key))
+    fields["test/imports"] = _as_list(test.get("imports"))
+    commands = "\n".join(_as_list(test.get("commands"))).split("\n")
+    fields["test/commands"] = [line for line in map(str.strip, commands) if line]
+    # Without a test what it would require does not matter.
+    has_test = fields["test/imports"] or fields["test/commands"]
+    fields["test/requires"] = _lower_names(test.get("requires")) if has_test else []
     for key in ("home", "license", "license_family", "license_file", "summary", "description",
                 "doc_url", "dev_url"):  # fmt: skip
         fields[f"about/{key}"] = " ".join(_as_list(about.get(key)))
@@ -134,7 +142,7 @@ def _flatten_sources(package: Mapping[str, Any]) -> dict[str, Any]:
     made = {}
     for number, source in enumerate(sources if isinstance(sources, list) else [sources]):
         for key in _SOURCES:
-            value = source.get(key, source.get("git") if key == "git_url" else None)
+            value = source.get(key, source.get(_SOURCES_V1.get(key, "")))
             made[f"source/{number}/{key}"] = _as_list(value)[0] if value else ""
     return made
 

@@ -27,6 +27,7 @@ PROBLEMS = (
 
 
 def main() -> None:
+    os.environ["CPU_COUNT"] = "$CPU_COUNT"  # as a script has it
     answers = os.fdopen(os.dup(1), "w")
     for line in sys.stdin:
         noise = io.StringIO()

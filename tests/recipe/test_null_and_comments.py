@@ -287,3 +287,15 @@ def test_what_conda_build_ignores_is_left_out_with_a_note(
     tmp_path: Path, more: str, remark: str
 ) -> None:
     assert remark in "".join(read(tmp_path, HEAD + more).remarks)
+
+
+def test_a_document_in_a_script_keeps_its_indentation_and_empty_lines(tmp_path: Path) -> None:
+    script = "    - |\n      cat > x.py <<'END'\n      def f():\n\n          return 1\n      END\n"
+    recipe = read(
+        tmp_path, f"{HEAD}build:\n  script:\n    - a\n{script}test:\n  commands:\n{script}"
+    )
+    (output,) = recipe.outputs
+    block = ["cat > x.py <<'END'", "def f():", "", "    return 1", "END"]
+    assert [line.text for line in output.build.script] == ["a", *block]
+    assert [line.text for line in output.tests.commands] == block
+    assert [line.number for line in output.build.script[1:]] == [8, 9, 10, 11, 12]

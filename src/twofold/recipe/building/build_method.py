@@ -99,7 +99,7 @@ def find_network_use(script: Iterable[Line], file: str) -> list[Problem]:
     """Find the lines of a script that use the network, each as a problem."""
     problems = []
     for line in script:
-        if line.text.startswith("#"):
+        if line.text.lstrip().startswith("#"):
             continue
         if any(form.search(line.text) for form in _NETWORK) or _is_install_by_name(line.text):
             problems.append(

@@ -199,12 +199,12 @@ class SectionReader:
                 message = "script must be a command or a list of commands"
                 self.add_problem(message, part, hint if isinstance(part.value, dict) else "")
                 continue
-            several = part.value.strip().splitlines()
+            # Indentation and empty lines may belong to a document within the shell's commands.
+            several = part.value.strip("\n").rstrip().split("\n")
             shift = int(len(several) > 1)  # the text of a block begins after the line of its sign
             for offset, text in enumerate(several):
-                if text.strip():
-                    made.append(Line(text.strip(), part.line + offset + shift, part.key))
-        return tuple(made)
+                made.append(Line(text.rstrip(), part.line + offset + shift, part.key))
+        return tuple(made) if any(line.text for line in made) else ()
 
     def read_number(self, node: Node | None) -> int:
         """Read a build number; 0 if it is absent."""

@@ -164,6 +164,8 @@ class _Translator:
             if "${{" in line.text:
                 self._add_unsupported(line, "write the commands into build.sh")
         content = [self._adapt_to_shell(line.text) for line in build.script]
+        if "" in content:  # rattler-build drops an empty command, which a document may need
+            content = ["\n".join(content)]
         return {"content": content, **_translate_env(build)}
 
     def _adapt_to_shell(self, text: str) -> str:
