@@ -93,6 +93,25 @@ WRITTEN: dict[str, dict[str, str]] = {
         "setup.py": SETUP.format("about = read()\n", "about['version']"),
         "demo_pkg/__init__.py": CODE,
     },
+    "inline tables": {"pyproject.toml": 'project = {version = "1.0.0", name = "demo-pkg"}\n'},
+    "setup.cfg attr, imported": {
+        "setup.cfg": CONFIG.format("attr: demo_pkg.__version__"),
+        "demo_pkg/__init__.py": "from .meta import __version__\n",
+        "demo_pkg/meta.py": CODE,
+    },
+    "setup.py, read from __about__": {
+        "setup.py": SETUP.format("about = read()\n", "about['__version__']"),
+        "demo_pkg/__about__.py": CODE,
+    },
+    "setup.py, read from a file": {
+        "setup.py": SETUP.format("text = open('demo_pkg/VERSION').read()\n", "text.strip()"),
+        "demo_pkg/VERSION": "1.0.0\n",
+    },
+    "meta.yaml alone": {"meta.yaml": "package:\n  name: demo-pkg\n  version: '1.0.0'\n"},
+    "recipe.yaml alone": {
+        "recipe.yaml": "context:\n  version: 1.0.0\npackage:\n  name: demo-pkg\n"
+        "  version: ${{ version }}\n"
+    },
     "poetry": {
         "pyproject.toml": f'{POETRY}[tool.poetry]\nname = "demo-pkg"\nversion = "1.0.0"\n',
         "demo_pkg/__init__.py": CODE,

@@ -31,19 +31,15 @@ SCM = {
     *("setuptools-scm", "uv-dynamic-versioning", "vcs-versioning", "versioneer", "versioningit"),
 }
 
-#: A recipe's version: set in Jinja, or literal below `package:` or `context:`.
-RECIPE = (
-    re.compile(r"""{%-?\s*set\s+version\s*=\s*(["'])(?P<version>[^"']+)\1"""),
-    re.compile(
-        r"""^(?:package|context):[^\n]*\n(?:[ \t]+[^ \t\r\n][^\n]*\n|[ \t]*\r?\n)*?"""
-        r"""[ \t]+version:[ \t]*["']?(?P<version>[^"'\s{}$#]+)""",
-        re.M,
-    ),
-    re.compile(
-        r"""^package:[ \t]*\{(?:[^}\n]*,)?[ \t]*version:[ \t]*["']?(?P<version>[^"'\s{}$#,]+)""",
-        re.M,
-    ),
+#: How a recipe has its name and version: set in Jinja, or literal below `package:` or `context:`.
+RECIPE_FORMS = (
+    r"""{%-?\s*set\s+KEY\s*=\s*(["'])(?P<KEY>[^"']+)\1""",
+    r"""^(?:package|context):[^\n]*\n(?:[ \t]+[^ \t\r\n][^\n]*\n|[ \t]*\r?\n)*?"""
+    r"""[ \t]+KEY:[ \t]*["']?(?P<KEY>[^"'\s{}$#]+)""",
+    r"""^package:[ \t]*\{(?:[^}\n]*,)?[ \t]*KEY:[ \t]*["']?(?P<KEY>[^"'\s{}$#,]+)""",
 )
+RECIPE = tuple(re.compile(form.replace("KEY", "version"), re.M) for form in RECIPE_FORMS)
+RECIPE_NAME = tuple(re.compile(form.replace("KEY", "name"), re.M) for form in RECIPE_FORMS)
 CITATION = re.compile(r"""^version:[ \t]*["']?(?P<version>[^"'\s#]+)""", re.M)
 
 
@@ -116,6 +112,11 @@ def find_version(root: Path) -> WrittenVersion:
         found.places += _find_toml(cargo, text, parse_toml(cargo, text), ("package", "version"))
     if not found.places and found.tag_prefix is None and _is_from_scm(document, root):
         found.tag_prefix = "v"
+    own = [recipe for recipe in _list_recipes(root) if recipe.parent == root][:1]
+    if not found.places and found.tag_prefix is None and own:  # a recipe without a Python project
+        found.places += [place for pattern in RECIPE for place in _search(own, pattern)][:1]
+        matches = [pattern.search(read_text(own[0])) for pattern in RECIPE_NAME]
+        found.name = found.name or next((match["name"] for match in matches if match), "")
     return found
 
 
@@ -154,7 +155,7 @@ def _read_flit(root: Path, found: WrittenVersion, flit: dict[str, Any]) -> None:
     if found.places or found.tag_prefix is not None:
         return
     module = module or found.name.replace("-", "_")
-    found.places += _search(_list_module_files(root, module), DUNDER)[:1]
+    found.places += _search_module(root, module, DUNDER)
 
 
 def _read_setuptools_files(root: Path, found: WrittenVersion) -> None:
@@ -185,7 +186,18 @@ def _read_setuptools_files(root: Path, found: WrittenVersion) -> None:
                 span = value.start(1) + offset, value.end(1) + offset
                 found.places.append(VersionPlace(config, text, *span))
     if not found.places and (setup.is_file() or config.is_file()):
-        found.places += _search(list_code_files(root), DUNDER)[:1]  # setup.py reads it from there
+        found.places += _find_what_setup_reads(root)
+
+
+def _find_what_setup_reads(root: Path) -> list[VersionPlace]:
+    """The `__version__` that a setup.py reads, or the file of a version that it names."""
+    if places := _search(list_code_files(root), DUNDER):
+        return places[:1]
+    setup = root / "setup.py"
+    text = read_text(setup) if setup.is_file() else ""
+    names = re.findall(r"""["']([\w./-]*version(?:\.txt)?)["']""", text, re.I)
+    places = _find_reference(root, "", names)
+    return places if places and re.fullmatch(r"v?\d[\w.!+-]*", places[0].version) else []
 
 
 def _find_reference(root: Path, attr: str, file: str | list[str] | tuple[()]) -> list[VersionPlace]:
@@ -193,13 +205,24 @@ def _find_reference(root: Path, attr: str, file: str | list[str] | tuple[()]) ->
     if attr:
         module, _, name = attr.rpartition(".")
         pattern = re.compile(ASSIGNED.format(name=re.escape(name)), re.M)
-        return _search(_list_module_files(root, module), pattern)[:1]
+        return _search_module(root, module, pattern)
     names = [file] if isinstance(file, str) else list(file)
     for path in (root / name for name in names if name and (root / name).is_file()):
         text = read_text(path)
         start = len(text) - len(text.lstrip())
         return [VersionPlace(path, text, start, start + len(text.strip()))]
     return []
+
+
+def _search_module(root: Path, module: str, pattern: re.Pattern[str]) -> list[VersionPlace]:
+    """Where a module assigns a name: itself, or the one file it imports from."""
+    files = _list_module_files(root, module)
+    places = _search(files, pattern)
+    if not places:
+        packages = [file.parent for file in files if file.name == "__init__.py"]
+        places = _search((f for p in packages for f in sorted(p.glob("*.py"))), pattern)
+        return places if len(places) == 1 else []
+    return places[:1]
 
 
 def _is_from_scm(document: dict[str, Any], root: Path) -> bool:
@@ -215,8 +238,10 @@ def list_code_files(root: Path) -> list[Path]:
     patterns = (
         "src/*/__init__.py",
         "src/*/*version*.py",
+        "src/*/*about*.py",
         "*/__init__.py",
         "*/*version*.py",
+        "*/*about*.py",
         "*.py",
     )
     found = (path for pattern in patterns for path in sorted(root.glob(pattern)))
@@ -249,27 +274,26 @@ def _search(files: Iterable[Path], pattern: re.Pattern[str]) -> list[VersionPlac
 def _find_toml(
     path: Path, text: str, document: dict[str, Any], keys: tuple[str, ...]
 ) -> list[VersionPlace]:
-    """The text of a string value, where it stands on a line of its own."""
-    value: Any = document
-    for key in keys:
-        value = value.get(key) if isinstance(value, dict) else None
-    if not isinstance(value, str):
+    """The text of a string value, in whatever form of TOML: the one that changes it if replaced."""
+    value = _look_up(document, keys)
+    if not isinstance(value, str) or not value:
         return []
-    table: tuple[str, ...] = ()
-    offset = 0
-    for line in text.splitlines(keepends=True):
-        header = re.match(r"\s*\[([^\[\]]+)\]\s*(?:#.*)?$", line)
-        entry = re.match(r"""\s*([\w.\s"'-]+?)\s*=\s*(["'])(.*?)\2""", line)
-        if header:
-            table = _split_key(header[1])
-        elif entry and (*table, *_split_key(entry[1])) == keys and entry[3] == value:
-            return [VersionPlace(path, text, offset + entry.start(3), offset + entry.end(3))]
-        offset += len(line)
+    other = f"{value}.other"
+    for match in re.finditer(re.escape(value), text):
+        start, end = match.span()
+        try:
+            changed = tomllib.loads(f"{text[:start]}{other}{text[end:]}")
+        except tomllib.TOMLDecodeError:  # a number or a key, for example
+            continue
+        if _look_up(changed, keys) == other:
+            return [VersionPlace(path, text, start, end)]
     return []
 
 
-def _split_key(text: str) -> tuple[str, ...]:
-    return tuple(part.strip().strip("\"'") for part in text.split("."))
+def _look_up(document: Any, keys: tuple[str, ...]) -> Any:
+    for key in keys:
+        document = document.get(key) if isinstance(document, dict) else None
+    return document
 
 
 def find_copies(root: Path, found: WrittenVersion, versions: tuple[str, str]) -> list[VersionPlace]:
