@@ -54,22 +54,50 @@ def insert_listings(
         return None
     versions_text, _, files_text = inner.partition(_NO_FILES)
     versions = json.loads(b"[" + versions_text + b"]")
-    entries = [_ENTRY + part for part in files_text.split(b"," + _ENTRY)]
-    entries[0] = entries[0][len(_ENTRY) :]
-    anchors = anchors_text.split(_ANCHOR)[1:]
-    if len(anchors) != len(entries) or not entries[0].startswith(_ENTRY):
-        return None
     for listing in added:
-        place = _find_place(entries, listing, version_of)
-        entry = simple.make_file_entry(listing)
-        entries.insert(place, simple.serialize(entry))
-        anchors.insert(place, simple.render_anchor(entry).encode().removeprefix(b"<a "))
+        inserted = _insert_entry(files_text, anchors_text, listing, version_of)
+        if inserted is None:
+            return None
+        files_text, anchors_text = inserted
         _insert_version(versions, simple.normalize_version(listing))
     listed = json.dumps(versions, ensure_ascii=False, separators=(",", ":")).encode()[1:-1]
     return ProjectPages(
-        b"".join([new[0], listed, new[1], b",".join(entries), new[2]]),
-        _ANCHOR.join([html_ends[0], *anchors]) + html_ends[1] + html_ends[2],
+        b"".join([new[0], listed, new[1], files_text, new[2]]),
+        b"".join([html_ends[0], anchors_text, html_ends[1], html_ends[2]]),
     )
+
+
+def _insert_entry(
+    files_text: bytes, anchors_text: bytes, listing: Listing, version_of: Callable[[str], str]
+) -> tuple[bytes, bytes] | None:
+    """Return the entries in JSON and the anchors in HTML with those of one more file."""
+    entry = simple.make_file_entry(listing)
+    text, anchor = simple.serialize(entry), b"\n" + simple.render_anchor(entry).encode()
+    wanted = simple.sort_key(listing.artifact.version, listing.artifact.filename)
+
+    def key(entry: bytes) -> tuple[Any, str]:
+        filename = _read_filename(entry)
+        is_own = filename == listing.artifact.filename
+        version = listing.artifact.version if is_own else version_of(filename)
+        return simple.sort_key(version, filename)
+
+    last = files_text[files_text.rfind(b"," + _ENTRY) + 1 :]
+    if not last.startswith(_ENTRY):
+        return None
+    if key(last) < wanted and anchors_text.endswith(f">{_read_filename(last)}</a><br>".encode()):
+        return (
+            files_text + b"," + text,
+            anchors_text + anchor,
+        )  # a new release usually is the newest
+    entries = [_ENTRY + part for part in files_text.split(b"," + _ENTRY)]
+    entries[0] = entries[0][len(_ENTRY) :]
+    anchors = anchors_text.split(_ANCHOR)
+    if len(anchors) != len(entries) + 1 or not entries[0].startswith(_ENTRY):
+        return None
+    place = bisect_left(entries, wanted, key=key)
+    entries.insert(place, text)
+    anchors.insert(place + 1, anchor.removeprefix(_ANCHOR))
+    return b",".join(entries), _ANCHOR.join(anchors)
 
 
 def _split_json_shell(shell: Mapping[str, Any]) -> tuple[bytes, bytes, bytes]:
@@ -86,23 +114,9 @@ def _strip(text: bytes, start: bytes, end: bytes) -> bytes | None:
     return text[len(start) : len(text) - len(end)]
 
 
-def _find_place(
-    entries: Sequence[bytes], listing: Listing, version_of: Callable[[str], str]
-) -> int:
-    def key(entry: bytes) -> tuple[Any, str]:
-        text = entry.partition(b'","url":')[0][len(_ENTRY) - 1 :] + b'"'
-        filename = json.loads(text)
-        version = (
-            listing.artifact.version
-            if filename == listing.artifact.filename
-            else version_of(filename)
-        )
-        return simple.sort_key(version, filename)
-
-    wanted = simple.sort_key(listing.artifact.version, listing.artifact.filename)
-    if key(entries[-1]) < wanted:  # a new release usually is the newest
-        return len(entries)
-    return bisect_left(entries, wanted, key=key)
+def _read_filename(entry: bytes) -> str:
+    text = entry.partition(b'","url":')[0][len(_ENTRY) - 1 :] + b'"'
+    return str(json.loads(text))
 
 
 def _insert_version(versions: list[str], version: str) -> None:

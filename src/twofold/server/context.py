@@ -23,6 +23,7 @@ from twofold.server.model import Action, Actor, Channel, Project, StoredFile, no
 from twofold.server.pages import page_insertions, page_updates
 from twofold.server.pages.description_renderer import DescriptionRenderer
 from twofold.server.pages.page_cache import ShardIndexCache
+from twofold.server.pages.page_refresh import find_large_pages
 from twofold.server.store import Blobs, Connection, Database, audit, channels
 from twofold.server.store.downloads import Downloads
 
@@ -130,10 +131,9 @@ class Registry:
             permissions.require(db, actor, action, found, project)  # may have been revoked
             change = Transaction(self, db, actor, found, found.serial, self.clock())
             yield change
-        if change.places:
-            self.shard_index_cache.renderer.request_large(
-                self.database, change.channel, change.places
-            )
+            large = find_large_pages(db, change.channel, change.places)
+        for page in large:
+            self.shard_index_cache.renderer.request_render(self.database, page)
 
 
 def require_channel(

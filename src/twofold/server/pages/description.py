@@ -81,6 +81,12 @@ def describe_metadata(metadata: bytes) -> ReleaseDescription:
     )
 
 
+def may_have_description(metadata: bytes) -> bool:
+    """Whether metadata have a body or a field Description, found without parsing them."""
+    head, _, body = metadata.replace(b"\r\n", b"\n").partition(b"\n\n")
+    return bool(body.strip()) or b"\ndescription:" in b"\n" + head.lower()
+
+
 def parse_content_type(text: str) -> str:
     """Return the media type of a description without its parameters."""
     return text.partition(";")[0].strip().lower()
@@ -140,12 +146,18 @@ def measure_nesting(html: str) -> int:
 
 
 def main() -> None:
-    """Render descriptions, one JSON object a line on stdin, to one a line on stdout."""
+    """Render the descriptions of metadata, one JSON string a line on stdin.
+
+    Writes one JSON object a line on stdout.
+    """
     _set_memory_limit()
     for line in sys.stdin:
-        task = json.loads(line)
+        metadata = json.loads(line).encode("latin-1")
         _set_time_limit(MAX_SECONDS)
-        html = render_description(task["text"], task["content_type"])
+        described = describe_metadata(metadata)
+        html = None
+        if described.is_markup:
+            html = render_description(described.text, described.content_type)
         _set_time_limit(0)
         print(json.dumps({"html": html}), flush=True)
 

@@ -25,6 +25,7 @@ from twofold.server.pages.description import (
     ReleaseDescription,
     describe_metadata,
     find_description_source,
+    may_have_description,
 )
 from twofold.server.store import Database, projects
 
@@ -91,7 +92,7 @@ class DescriptionRenderer:
 
     def request(self, database: Database, file: StoredFile) -> None:
         """Render and store a file's description later, if it has one."""
-        if file.kind.is_conda:
+        if file.kind.is_conda or not may_have_description(file.metadata):
             return
         with self._changed:
             if len(self._waiting) < MAX_WAITING:
@@ -139,12 +140,10 @@ class DescriptionRenderer:
         rendered: dict[DescriptionKey, str | None],
     ) -> None:
         """Render one description; store it with those before it once no more wait."""
-        described = describe_metadata(metadata)
-        if described.is_markup:
-            with database.read() as db:
-                is_stored = bool(projects.find_descriptions(db, [key]))
-            if not is_stored:
-                rendered[key] = process.render(described)
+        with database.read() as db:
+            is_stored = bool(projects.find_descriptions(db, [key]))
+        if not is_stored:
+            rendered[key] = process.render(metadata)
         if rendered and (len(rendered) >= BATCH or len(self._waiting) == 1):
             with database.write() as db:
                 projects.save_descriptions(db, rendered)
@@ -157,15 +156,14 @@ class RenderProcess:
     def __init__(self) -> None:
         self._process: subprocess.Popen[str] | None = None
 
-    def render(self, described: ReleaseDescription) -> str | None:
-        """Render a description; None when it is to be shown as text."""
+    def render(self, metadata: bytes) -> str | None:
+        """Render the description in metadata; None when it is to be shown as text."""
         process = self._process or self._start()
         assert process.stdin is not None and process.stdout is not None
-        task = {"text": described.text, "content_type": described.content_type}
         timer = Timer(MAX_WAIT, process.kill)
         timer.start()
         try:
-            process.stdin.write(json.dumps(task) + "\n")
+            process.stdin.write(json.dumps(metadata.decode("latin-1")) + "\n")
             process.stdin.flush()
             line = process.stdout.readline()
         except BrokenPipeError:

@@ -74,6 +74,20 @@ class PageKey:
         return kept is None or kept >= last
 
 
+def find_large_pages(
+    db: Connection, channel: Channel, changed: Iterable[tuple[str, str]]
+) -> list[PageKey]:
+    """Return the large pages of these changed (label, subdir) pairs."""
+    every = {
+        wanted.text: wanted
+        for label, subdir in changed
+        for wanted in (PageKey(channel, label, subdir, name) for name in PAGE_NAMES)
+    }
+    if not every:
+        return []
+    return [every[key] for key in pages.list_large_pages(db, channel.id, every, LARGE_PAGE)]
+
+
 @dataclass
 class BackgroundRenderer:
     """The threads of this process that re-render large pages, at most one per page."""
@@ -89,29 +103,6 @@ class BackgroundRenderer:
             if self._requested[key] > 1:
                 return
         Thread(target=self._render_until_current, args=(key, database, page), daemon=True).start()
-
-    def request_large(
-        self, database: Database, channel: Channel, changed: Iterable[tuple[str, str]]
-    ) -> None:
-        """Start rendering the large pages of these changed (label, subdir) pairs.
-
-        The change is already committed; a failure is logged and the next reader retries.
-        """
-        try:
-            with database.read() as db:
-                every = {
-                    wanted.text: wanted
-                    for label, subdir in changed
-                    for wanted in (PageKey(channel, label, subdir, name) for name in PAGE_NAMES)
-                }
-                found = [
-                    every[key] for key in pages.list_large_pages(db, channel.id, every, LARGE_PAGE)
-                ]
-        except TwofoldError as error:
-            log.error(json.dumps({"failed": "rendering", "reason": str(error)}))
-            return
-        for wanted in found:
-            self.request_render(database, wanted)
 
     def _render_until_current(self, key: RenderKey, database: Database, page: PageKey) -> None:
         while True:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -48,6 +48,9 @@ from twofold.server.store import Connection, channels, files
 from twofold.server.store.blob_refs import protect_blobs
 from twofold.server.store.files import NewFile
 from twofold.server.store.upstreams import CONDA, PYPI
+
+#: Threads that write uploads to the object store.
+_writers = ThreadPoolExecutor(16, "twofold-writer")
 
 RUN_EXPORTS = "info/run_exports.json"
 
@@ -114,10 +117,13 @@ def publish(registry: Registry, actor: Actor, channel: str, upload: Upload) -> U
             _make_provenance(registry, actor, upload, artifact),
             _read_run_exports(artifact),
         )
-        with ThreadPoolExecutor(1) as aside:  # write to disk while the package is compressed
-            stored = aside.submit(registry.blobs.put, artifact.sha256, path)
+        # Written to disk while the package is compressed.
+        stored = _writers.submit(registry.blobs.put, artifact.sha256, path)
+        try:
             conversion = _convert(registry, found, artifact)
-            stored.result()
+        finally:
+            wait([stored])  # it reads the file
+        stored.result()
         for made in conversion.artifacts:
             registry.blobs.put(made.sha256, made.path)
         done = _record_upload(registry, actor, channel, replace(ready, conversion=conversion))

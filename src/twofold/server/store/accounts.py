@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from twofold.server.model import Action, Token, User, from_text, to_text
-from twofold.server.store.database import inserted_id
+from twofold.server.store.inserts import inserted_id
 from twofold.server.store.schema import (
     guesses,
     members,
@@ -22,6 +22,10 @@ from twofold.server.store.schema import (
     used_assertions,
     users,
 )
+
+# Statements of every request are built once: building one costs as much as its run.
+_TOKEN = select(tokens).where(tokens.c.hash == bindparam("hash"))
+_USER = select(users).where(users.c.id == bindparam("id"))
 
 
 def add_user(
@@ -46,7 +50,7 @@ def find_user(db: Connection, name: str) -> User | None:
 
 def find_user_by_id(db: Connection, user_id: int) -> User | None:
     """Return the user with this id, or None."""
-    row = db.execute(select(users).where(users.c.id == user_id)).first()
+    row = db.execute(_USER, {"id": user_id}).first()
     return _to_user(row) if row else None
 
 
@@ -163,7 +167,7 @@ def get_token(db: Connection, token_id: int) -> Token:
 
 def find_token(db: Connection, token_hash: str) -> tuple[Token, User] | None:
     """Return the token and its owner, including revoked and expired tokens."""
-    row = db.execute(select(tokens).where(tokens.c.hash == token_hash)).first()
+    row = db.execute(_TOKEN, {"hash": token_hash}).first()
     if row is None:
         return None
     user = find_user_by_id(db, row.user_id)

@@ -43,14 +43,15 @@ def add_entry(db: Connection, entry: AuditEntry) -> None:
     """Add an entry. Ids are in commit order, so a reader that continues after an id misses none."""
     acquire_lock(db, AdvisoryLock.AUDIT)
     db.execute(
-        insert(audit).values(
-            at=to_text(entry.at),
-            actor=entry.actor,
-            action=entry.action,
-            channel=entry.channel,
-            subject=entry.subject,
-            detail=json.dumps(entry.detail or {}, ensure_ascii=False, sort_keys=True),
-        )
+        insert(audit),
+        {
+            "at": to_text(entry.at),
+            "actor": entry.actor,
+            "action": entry.action,
+            "channel": entry.channel,
+            "subject": entry.subject,
+            "detail": json.dumps(entry.detail or {}, ensure_ascii=False, sort_keys=True),
+        },
     )
 
 

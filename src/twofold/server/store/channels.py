@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, delete, false, insert, or_, select, update
 
 from twofold.server.model import Channel, Project, from_text, to_text
-from twofold.server.store.database import inserted_id
+from twofold.server.store.inserts import inserted_id
 from twofold.server.store.schema import channels, prefixes, projects, releases, roles
 
 #: Maximum names in a query; SQLite allows 32,766 values, wheels have under 100 requirements.
@@ -26,16 +26,24 @@ def add_channel(
     return Channel(inserted_id(done), name, owner_id, public, 0, 0, {})
 
 
-#: Built once, as it is run for every request.
+# Statements of every request and upload are built once: building one costs as much as its run.
 _BY_NAME = select(channels).where(channels.c.name == bindparam("name"))
+_TAKE_SERIAL = (
+    update(channels)
+    .where(channels.c.id == bindparam("channel_id"))
+    .values(serial=channels.c.serial + 1)
+    .returning(*channels.c)
+)
+_PROJECT = select(projects).where(
+    projects.c.channel_id == bindparam("channel_id"), projects.c.key == bindparam("key")
+)
+_PREFIXES = select(prefixes.c.prefix, prefixes.c.owner_id).where(
+    prefixes.c.channel_id == bindparam("channel_id")
+)
 _CONDA_NAMES = select(projects.c.key, projects.c.conda_name).where(
     projects.c.channel_id == bindparam("channel_id"),
     projects.c.key.in_(bindparam("keys", expanding=True)),
     projects.c.conda_name.is_not(None),
-)
-_PREFIXES = select(prefixes).where(prefixes.c.channel_id == bindparam("channel_id"))
-_PROJECT = select(projects).where(
-    *(projects.c[key] == bindparam(key) for key in ("channel_id", "key"))
 )
 
 
@@ -66,9 +74,7 @@ def lock_channel(db: Connection, channel_id: int) -> Channel:
 
     Returns the channel as of now: the previous writer may have changed its settings.
     """
-    query = update(channels).where(channels.c.id == channel_id)
-    taken = query.values(serial=channels.c.serial + 1).returning(*channels.c)
-    return _to_channel(db.execute(taken).one())
+    return _to_channel(db.execute(_TAKE_SERIAL, {"channel_id": channel_id}).one())
 
 
 def mark_names_changed(db: Connection, channel_id: int, serial: int) -> None:

@@ -10,10 +10,12 @@ so a transaction that reads before it writes takes a lock first: writers of one 
 from __future__ import annotations
 
 import errno
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from enum import IntEnum
+from functools import partial
 from pathlib import Path
 from threading import BoundedSemaphore, Lock
 from typing import Any
@@ -21,7 +23,7 @@ from typing import Any
 from sqlalchemy import (
     URL,
     Connection,
-    CursorResult,
+    Dialect,
     Engine,
     PoolProxiedConnection,
     create_engine,
@@ -30,12 +32,20 @@ from sqlalchemy import (
     make_url,
     text,
 )
-from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError, SQLAlchemyError
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import (
+    ArgumentError,
+    DatabaseError,
+    InvalidatePoolError,
+    OperationalError,
+    SQLAlchemyError,
+)
 from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from twofold.errors import StoreUnreachable, TwofoldError
 
-__all__ = ["AdvisoryLock", "Connection", "Database", "acquire_lock", "inserted_id"]
+__all__ = ["AdvisoryLock", "Connection", "Database", "acquire_lock"]
 
 #: Time a writer waits for another one (milliseconds); longer than any of our transactions.
 BUSY_TIMEOUT = 30_000
@@ -71,7 +81,10 @@ class Database:
     def _create_engine(self) -> Engine:
         if not self.is_sqlite:
             room = {"pool_size": 8, "max_overflow": 24, "pool_timeout": POOL_TIMEOUT}
-            return create_engine(self.url, pool_pre_ping=True, **room)
+            engine = create_engine(self.url, **room)
+            event.listen(engine, "checkin", _note_use)
+            event.listen(engine, "checkout", partial(_check_idle, engine.dialect))
+            return engine
         if self.url.database:
             Path(self.url.database).parent.mkdir(parents=True, exist_ok=True)
         timeout = {"timeout": BUSY_TIMEOUT / 1000}
@@ -191,8 +204,8 @@ class Database:
         with self.read() as connection:
             if not inspect(connection).has_table("alembic_version"):
                 return ""
-            query = text("SELECT version_num FROM alembic_version")
-            return str(connection.execute(query).scalar() or "")
+            found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+            return str(found or "")
 
     def find_damage(self) -> list[str]:
         """Return what SQLite's own check finds wrong; PostgreSQL has checksums of its own."""
@@ -206,18 +219,17 @@ class Database:
         """Return the clock of the database's server; None for SQLite, which has none."""
         if self.is_sqlite:
             return None
-        with self.read() as connection:
-            clock = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
+        with self.read() as db:
+            clock = db.execute(text("SELECT clock_timestamp()")).scalar_one()
             return datetime.fromisoformat(str(clock)).astimezone(UTC)
 
     def is_reachable(self) -> bool:
         """Return whether the database is reachable now."""
         try:
             with self.engine.connect() as connection:
-                connection.execute(text("SELECT 1"))
+                return bool(connection.execute(text("SELECT 1")).scalar())
         except SQLAlchemyError:
             return False
-        return True
 
     def close(self) -> None:
         """Close all connections."""
@@ -250,12 +262,6 @@ def list_revisions() -> list[str]:
     return [name.partition("_")[0] for name in names]
 
 
-def inserted_id(done: CursorResult[Any]) -> int:
-    """Return the id assigned by an INSERT."""
-    assert done.inserted_primary_key is not None
-    return int(done.inserted_primary_key[0])
-
-
 def _parse_url(url: str) -> URL:
     try:
         parsed = make_url(url)
@@ -271,6 +277,32 @@ def _parse_url(url: str) -> URL:
     return parsed.set(drivername=DRIVERS[parsed.drivername])
 
 
+#: Idle seconds after which a connection is tried before its use, which costs as much as a query.
+#: Without a trial, a connection that has ended fails its request (503).
+TRIED_AFTER = 1.0
+
+
+def _note_use(_connection: Any, record: ConnectionPoolEntry) -> None:
+    record.info["used_at"] = time.monotonic()
+
+
+def _check_idle(
+    dialect: Dialect, connection: DBAPIConnection, record: ConnectionPoolEntry, _proxy: object
+) -> None:
+    """Have the pool's connections replaced when one that was idle has ended."""
+    if time.monotonic() - record.info.get("used_at", 0.0) <= TRIED_AFTER:
+        return
+    try:
+        dialect.do_ping(connection)
+    except dialect.loaded_dbapi.Error as error:
+        raise InvalidatePoolError from error
+
+
+#: Pages (4 KiB) of SQLite's log from which it is copied into the database. A project's page is
+#: written by each of its uploads, and so copied once for many.
+CHECKPOINT_PAGES = 4000
+
+
 def _prepare_sqlite(connection: Any, _record: object) -> None:
     connection.isolation_level = None  # BEGIN is executed explicitly
     cursor = connection.cursor()
@@ -280,6 +312,7 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
         "foreign_keys=ON",
         f"busy_timeout={BUSY_TIMEOUT}",
         "cache_size=-16000",
+        f"wal_autocheckpoint={CHECKPOINT_PAGES}",
     ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()

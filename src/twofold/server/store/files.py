@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,7 +15,6 @@ from sqlalchemy import (
     Connection,
     Row,
     Select,
-    Table,
     bindparam,
     delete,
     func,
@@ -23,11 +23,10 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 
 from twofold.artifact import Artifact, Kind
 from twofold.server.model import StoredFile, from_text, to_text
-from twofold.server.store.database import inserted_id
+from twofold.server.store.inserts import insert_missing, inserted_id, make_insert
 from twofold.server.store.schema import blobs, channel_labels, files, labels, projects
 
 
@@ -109,23 +108,21 @@ def copy_file(
 def record_blob(db: Connection, sha256: str, size: int, at: datetime) -> bool:
     """Record a blob and lock its row; returns False if it was recorded before."""
     values = {"sha256": sha256, "size": size, "created_at": to_text(at)}
-    dialect = sqlite if db.dialect.name == "sqlite" else postgresql
-    new: Any = dialect.insert(blobs).values(values)
-    held = new.on_conflict_do_update(index_elements=["sha256"], set_={"size": size})
-    created_at = db.execute(held.returning(blobs.c.created_at)).scalar_one()
+    created_at = db.execute(_record_blob(db.dialect.name), values).scalar_one()
     return bool(created_at == values["created_at"])
+
+
+@cache
+def _record_blob(dialect: str) -> Any:
+    new = make_insert(dialect, blobs)
+    held = new.on_conflict_do_update(index_elements=["sha256"], set_={"size": new.excluded.size})
+    return held.returning(blobs.c.created_at)
 
 
 def is_blob_referenced(db: Connection, sha256: str) -> bool:
     """Return whether any file that is not deleted references a blob."""
     query = select(files.c.id).where(files.c.sha256 == sha256, files.c.deleted_at.is_(None))
     return db.execute(query.limit(1)).first() is not None
-
-
-def _insert_missing(db: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
-    """Insert the rows that do not exist yet."""
-    dialect = sqlite if db.dialect.name == "sqlite" else postgresql
-    db.execute(dialect.insert(table).on_conflict_do_nothing(), rows)
 
 
 def update_file(db: Connection, file_id: int, **values: Any) -> None:
@@ -145,12 +142,12 @@ def _add_labels(db: Connection, channel_id: int, file_id: int, names: Iterable[s
     rows = [{"channel_id": channel_id, "label": name} for name in sorted(set(names))]
     if rows:
         db.execute(insert(labels), [{**row, "file_id": file_id} for row in rows])
-        _insert_missing(db, channel_labels, rows)
+        insert_missing(db, channel_labels, rows)
 
 
 def add_label(db: Connection, channel_id: int, name: str) -> None:
     """Create a label without files, if it does not exist."""
-    _insert_missing(db, channel_labels, [{"channel_id": channel_id, "label": name}])
+    insert_missing(db, channel_labels, [{"channel_id": channel_id, "label": name}])
 
 
 def remove_label(db: Connection, channel_id: int, name: str) -> None:
@@ -167,10 +164,8 @@ def lock_label(db: Connection, channel_id: int, name: str, locked: bool) -> None
 
 def list_labels(db: Connection, channel_id: int) -> dict[str, bool]:
     """Return label -> whether it is locked, for all labels of a channel."""
-    query = select(channel_labels.c.label, channel_labels.c.locked).where(
-        channel_labels.c.channel_id == channel_id
-    )
-    return {name: bool(locked) for name, locked in db.execute(query)}
+    rows = db.execute(_LABELS_OF_CHANNEL, {"channel_id": channel_id})
+    return {name: bool(locked) for name, locked in rows}
 
 
 def find_file_by_id(db: Connection, file_id: int) -> StoredFile | None:
@@ -292,6 +287,9 @@ _BY_NAME = select(files).where(
     *(files.c[key] == bindparam(key) for key in ("channel_id", "subdir", "filename"))
 )
 _SERVED_BY_NAME = _BY_NAME.where(is_served())
+_LABELS_OF_CHANNEL = select(channel_labels.c.label, channel_labels.c.locked).where(
+    channel_labels.c.channel_id == bindparam("channel_id")
+)
 _LABELS = select(labels.c.file_id, labels.c.label).where(
     labels.c.file_id.in_(bindparam("ids", expanding=True))
 )

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, delete, func, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from twofold.server.model import to_text
+from twofold.server.store.inserts import insert_missing
 from twofold.server.store.schema import offers
 
 #: The most rows of one statement.
@@ -36,12 +36,11 @@ def add_offers(
     db: Connection, channel_id: int, requirements: Mapping[str, str], at: datetime
 ) -> int:
     """Add projects (key -> requirement) that are not offered yet; return how many are new."""
-    dialect = sqlite if db.dialect.name == "sqlite" else postgresql
     here = {"channel_id": channel_id, "added_at": to_text(at)}
     rows = [{**here, "key": key, "requirement": text} for key, text in sorted(requirements.items())]
     before = count_offers(db, channel_id)[0]
     for start in range(0, len(rows), _MAX_ROWS):
-        db.execute(dialect.insert(offers).on_conflict_do_nothing(), rows[start : start + _MAX_ROWS])
+        insert_missing(db, offers, rows[start : start + _MAX_ROWS])
     return count_offers(db, channel_id)[0] - before
 
 

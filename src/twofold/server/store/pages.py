@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
-from typing import Any
 
-from sqlalchemy import Connection, Table, bindparam, delete, func, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, bindparam, delete, func, select, update
 
 from twofold.server.model import Page, from_text, to_text
+from twofold.server.store.inserts import make_insert, upsert
 from twofold.server.store.schema import (
     files,
     labels,
@@ -33,12 +31,45 @@ class Shard:
 def save_page(db: Connection, channel_id: int, key: str, page: Page) -> None:
     """Insert or replace a page."""
     values = {"serial": page.serial, "etag": page.etag, "body": page.body}
-    _upsert(db, pages, {"channel_id": channel_id, "key": key}, values)
+    upsert(db, pages, {"channel_id": channel_id, "key": key}, values)
 
 
-#: Built once, as it is run for every page.
+# Statements of every page and upload are built once: building one costs as much as its run.
 _PAGE = select(pages.c.body, pages.c.etag, pages.c.serial).where(
     pages.c.channel_id == bindparam("channel_id"), pages.c.key == bindparam("key")
+)
+_LARGE_PAGES = select(pages.c.key).where(
+    pages.c.channel_id == bindparam("channel_id"),
+    pages.c.key.in_(bindparam("keys", expanding=True)),
+    func.length(pages.c.body) >= bindparam("size"),
+)
+_PLACE = [shards.c[key] == bindparam(key) for key in ("channel_id", "label", "subdir", "name")]
+_LISTED = select(shards.c.sha256).where(*_PLACE)
+_SHARD_OF = (
+    select(shard_bodies.c.body)
+    .join(
+        shards,
+        (shards.c.channel_id == shard_bodies.c.channel_id)
+        & (shards.c.sha256 == shard_bodies.c.sha256),
+    )
+    .where(*_PLACE)
+)
+_SAME_SHARD = (
+    select(shards.c.sha256)
+    .where(
+        shards.c.channel_id == shard_bodies.c.channel_id,
+        shards.c.sha256 == shard_bodies.c.sha256,
+    )
+    .exists()
+)
+_MARK_UNLISTED = (
+    update(shard_bodies)
+    .where(
+        shard_bodies.c.channel_id == bindparam("of_channel"),
+        shard_bodies.c.sha256 == bindparam("of_sha256"),
+        ~_SAME_SHARD,
+    )
+    .values(created_at=bindparam("at"))
 )
 
 
@@ -75,12 +106,8 @@ def get_page_serial(db: Connection, channel_id: int, key: str) -> int | None:
 
 def list_large_pages(db: Connection, channel_id: int, keys: Iterable[str], size: int) -> list[str]:
     """List the keys of the pages with at least `size` bytes."""
-    query = select(pages.c.key).where(
-        pages.c.channel_id == channel_id,
-        pages.c.key.in_(sorted(keys)),
-        func.length(pages.c.body) >= size,
-    )
-    return list(db.execute(query).scalars())
+    values = {"channel_id": channel_id, "keys": sorted(keys), "size": size}
+    return list(db.execute(_LARGE_PAGES, values).scalars())
 
 
 def delete_unlisted_shards(db: Connection, before: datetime) -> int:
@@ -88,13 +115,7 @@ def delete_unlisted_shards(db: Connection, before: datetime) -> int:
 
     Clients that read a list just before it changed may still ask for what it named.
     """
-    listed = select(shards.c.sha256).where(
-        shards.c.channel_id == shard_bodies.c.channel_id,
-        shards.c.sha256 == shard_bodies.c.sha256,
-    )
-    query = delete(shard_bodies).where(
-        shard_bodies.c.created_at < to_text(before), ~listed.exists()
-    )
+    query = delete(shard_bodies).where(shard_bodies.c.created_at < to_text(before), ~_SAME_SHARD)
     return db.execute(query).rowcount
 
 
@@ -107,7 +128,7 @@ def acquire_page_lease(
     """
     row = {"channel_id": channel_id, "key": _lease_key(key), "etag": to_text(until)}
     row |= {"serial": 0, "body": b""}
-    new: Any = (sqlite if db.dialect.name == "sqlite" else postgresql).insert(pages).values(row)
+    new = make_insert(db.dialect.name, pages).values(row)
     taken = new.on_conflict_do_update(
         index_elements=["channel_id", "key"],
         set_={"etag": row["etag"]},
@@ -149,25 +170,14 @@ def save_shard(
     """
     label, subdir, name = place
     keys = {"channel_id": channel_id, "label": label, "subdir": subdir, "name": name}
-    listed = select(shards.c.sha256).where(*(shards.c[key] == keys[key] for key in keys))
-    before = db.execute(listed).scalar()
-    _upsert(db, shards, keys, {"sha256": shard.sha256, "serial": serial})
+    before = db.execute(_LISTED, keys).scalar()
+    upsert(db, shards, keys, {"sha256": shard.sha256, "serial": serial})
     if before and before != shard.sha256:
-        _mark_unlisted(db, channel_id, before, at)
+        unlisted = {"of_channel": channel_id, "of_sha256": before, "at": to_text(at)}
+        db.execute(_MARK_UNLISTED, unlisted)
     if shard.sha256:
         keys = {"channel_id": channel_id, "sha256": shard.sha256}
-        _upsert(db, shard_bodies, keys, {"body": shard.body, "created_at": to_text(at)})
-
-
-def _mark_unlisted(db: Connection, channel_id: int, sha256: str, at: datetime) -> None:
-    """Set the time of a shard that no list names any more."""
-    listed = select(shards.c.sha256).where(
-        shards.c.channel_id == channel_id, shards.c.sha256 == sha256
-    )
-    query = update(shard_bodies).where(
-        shard_bodies.c.channel_id == channel_id, shard_bodies.c.sha256 == sha256
-    )
-    db.execute(query.where(~listed.exists()).values(created_at=to_text(at)))
+        upsert(db, shard_bodies, keys, {"body": shard.body, "created_at": to_text(at)})
 
 
 def find_shard(db: Connection, channel_id: int, sha256: str) -> bytes | None:
@@ -182,21 +192,8 @@ def find_shard(db: Connection, channel_id: int, sha256: str) -> bytes | None:
 def find_shard_of(db: Connection, channel_id: int, place: tuple[str, str, str]) -> bytes | None:
     """Return the shard of `place` (label, subdir, name), or None."""
     label, subdir, name = place
-    query = (
-        select(shard_bodies.c.body)
-        .join(
-            shards,
-            (shards.c.channel_id == shard_bodies.c.channel_id)
-            & (shards.c.sha256 == shard_bodies.c.sha256),
-        )
-        .where(
-            shards.c.channel_id == channel_id,
-            shards.c.label == label,
-            shards.c.subdir == subdir,
-            shards.c.name == name,
-        )
-    )
-    found = db.execute(query).scalar()
+    values = {"channel_id": channel_id, "label": label, "subdir": subdir, "name": name}
+    found = db.execute(_SHARD_OF, values).scalar()
     return bytes(found) if found is not None else None
 
 
@@ -272,15 +269,3 @@ def get_last_change(db: Connection, channel_id: int, label: str, subdir: str) ->
         .limit(1)
     )
     return db.execute(query).scalar() or 0
-
-
-def _upsert(db: Connection, table: Table, keys: dict[str, Any], values: dict[str, Any]) -> None:
-    statement = _make_upsert(db.dialect.name, table, tuple(keys), tuple(values))
-    db.execute(statement, {**keys, **values})
-
-
-@cache
-def _make_upsert(dialect: str, table: Table, keys: Sequence[str], names: Sequence[str]) -> Any:
-    new: Any = (sqlite if dialect == "sqlite" else postgresql).insert(table)
-    values = {name: new.excluded[name] for name in names}
-    return new.on_conflict_do_update(index_elements=list(keys), set_=values)

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Connection, Select, bindparam, delete, func, or_, select, tuple_
-from sqlalchemy.dialects import postgresql, sqlite
 
 from twofold.artifact import Artifact, Kind
 from twofold.names import normalize_name, requirement_name
@@ -16,6 +15,7 @@ from twofold.names.version_order import sort_newest_first, sort_versions
 from twofold.server.model import Channel, Project, StoredFile
 from twofold.server.store.channels import get_channel, get_project
 from twofold.server.store.files import find_file_by_id
+from twofold.server.store.inserts import insert_missing
 from twofold.server.store.schema import descriptions, files, projects, upstream_pins
 
 
@@ -39,13 +39,16 @@ def list_other_projects_named(
 
 def list_unconverted_wheels(db: Connection, channel_id: int) -> dict[int, tuple[str, ...]]:
     """Return id -> requirements of the wheels without a conda package. Uses a partial index."""
-    query = select(files.c.id, files.c.depends).where(
-        files.c.channel_id == channel_id,
-        files.c.remark.is_not(None),
-        files.c.kind == Kind.WHEEL.value,
-        files.c.deleted_at.is_(None),
-    )
-    return {row.id: tuple(json.loads(row.depends)) for row in db.execute(query)}
+    rows = db.execute(_UNCONVERTED, {"channel_id": channel_id})
+    return {row.id: tuple(json.loads(row.depends)) for row in rows}
+
+
+_UNCONVERTED = select(files.c.id, files.c.depends).where(
+    files.c.channel_id == bindparam("channel_id"),
+    files.c.remark.is_not(None),
+    files.c.kind == Kind.WHEEL.value,
+    files.c.deleted_at.is_(None),
+)
 
 
 def list_wheels_with_remark(
@@ -86,12 +89,11 @@ def find_descriptions(
 
 def save_descriptions(db: Connection, rendered: Mapping[tuple[int, str], str | None]) -> None:
     """Store rendered descriptions; those that are stored stay."""
-    dialect = sqlite if db.dialect.name == "sqlite" else postgresql
     rows = [
         {"project_id": project_id, "metadata_sha256": sha256, "html": html}
         for (project_id, sha256), html in sorted(rendered.items(), key=lambda item: item[0])
     ]
-    db.execute(dialect.insert(descriptions).on_conflict_do_nothing(), rows)
+    insert_missing(db, descriptions, rows)
 
 
 def delete_descriptions(db: Connection, project_id: int, needed: Iterable[str]) -> None:
@@ -196,7 +198,7 @@ def is_local_name(db: Connection, channel_id: int, key: str, conda_name: str) ->
     filled = set(
         db.execute(select(files.c.project_id).where(files.c.project_id.in_(ids))).scalars()
     )
-    return filled != set(ids) or db.execute(_select_local_files(ids)).first() is not None
+    return filled != set(ids) or db.execute(_LOCAL_FILES, {"ids": ids}).first() is not None
 
 
 def is_begun_here(db: Connection, project_id: int) -> bool:
@@ -205,14 +207,13 @@ def is_begun_here(db: Connection, project_id: int) -> bool:
     It has a file that is neither deleted nor fetched from the upstream, or it was described and
     never had a file.
     """
-    own = _select_local_files([project_id]).where(files.c.deleted_at.is_(None))
-    if db.execute(own).first() is not None:
+    if db.execute(_OWN_FILES, {"ids": [project_id]}).first() is not None:
         return True
     return db.execute(select(files.c.id).where(files.c.project_id == project_id)).first() is None
 
 
-def _select_local_files(project_ids: list[int]) -> Select[Any]:
-    """Select files that were not fetched from the upstream.
+def _select_local_files() -> Select[Any]:
+    """Select a file of the projects `ids` that was not fetched from the upstream.
 
     A fetched file has a requested pin with the same hash; a converted package has the origin of
     its wheel.
@@ -227,8 +228,13 @@ def _select_local_files(project_ids: list[int]) -> Select[Any]:
         & upstream_pins.c.wanted
     )
     query = select(files.c.id).join(root, source).outerjoin(upstream_pins, pinned)
-    where = files.c.project_id.in_(project_ids) & upstream_pins.c.filename.is_(None)
-    return query.where(where).limit(1)
+    of_projects = files.c.project_id.in_(bindparam("ids", expanding=True))
+    return query.where(of_projects, upstream_pins.c.filename.is_(None)).limit(1)
+
+
+# Built once, as they are run for every upload.
+_LOCAL_FILES = _select_local_files()
+_OWN_FILES = _LOCAL_FILES.where(files.c.deleted_at.is_(None))
 
 
 def find_first_file(db: Connection, project_id: int) -> StoredFile | None:
@@ -241,7 +247,12 @@ def find_first_file(db: Connection, project_id: int) -> StoredFile | None:
 
 def get_version(db: Connection, channel_id: int, filename: str) -> str:
     """Return the version of a file of the PyPI side."""
-    query = select(files.c.version).where(
-        files.c.channel_id == channel_id, files.c.subdir == "", files.c.filename == filename
-    )
-    return str(db.execute(query).scalar_one())
+    values = {"channel_id": channel_id, "filename": filename}
+    return str(db.execute(_VERSION, values).scalar_one())
+
+
+_VERSION = select(files.c.version).where(
+    files.c.channel_id == bindparam("channel_id"),
+    files.c.subdir == "",
+    files.c.filename == bindparam("filename"),
+)

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from sqlalchemy import Connection, bindparam, func, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from twofold.server.model import from_text, to_text
+from twofold.server.store.inserts import upsert
 from twofold.server.store.schema import upstream_pages
 from twofold.server.store.upstreams import PYPI, Upstream
 
@@ -103,9 +103,7 @@ def save_response(db: Connection, upstream: Upstream, key: str, response: Cached
         "checked_at": to_text(response.checked_at),
         "validator": response.validator,
     }
-    dialect = sqlite if db.dialect.name == "sqlite" else postgresql
-    new = dialect.insert(upstream_pages).values(**where, **values)
-    db.execute(new.on_conflict_do_update(index_elements=list(where), set_=values))
+    upsert(db, upstream_pages, where, values)
 
 
 def touch_response(db: Connection, upstream: Upstream, key: str, at: datetime) -> None:

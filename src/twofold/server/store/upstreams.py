@@ -9,9 +9,9 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from twofold.server.model import to_text
+from twofold.server.store.inserts import insert_missing
 from twofold.server.store.schema import (
     channels,
     upstream_pages,
@@ -280,9 +280,7 @@ def add_pins(db: Connection, channel_id: int, new: Iterable[Pin], at: datetime) 
         # Sorted, or two processes could deadlock on each other's rows.
         for pin in sorted(new, key=lambda pin: pin.filename)
     ]
-    dialect = sqlite if db.dialect.name == "sqlite" else postgresql
-    if rows:
-        db.execute(dialect.insert(upstream_pins).on_conflict_do_nothing(), rows)
+    insert_missing(db, upstream_pins, rows)
 
 
 def update_pin(db: Connection, channel_id: int, pin: Pin, **values: Any) -> None:
