@@ -130,6 +130,11 @@ _NO_SECRETS = {
     "password = <your token>\n",
     "secrets.toml": 'title = "Secrets"\n[x]\nkey = "CHANGE_ME"\n',
     ".env.j2": "DB={{ db }}\n",
+    "api/secrets.yml": "openapi: 3.0.0\nschemes:\n  bearer: {type: http, scheme: bearer}\n",
+    "rules/secrets.yaml": "- id: secret-scan\n  files: ['./a.py', \"b\"]\n  on: [push]\n",
+    "values/secrets.yaml": 'password: "{{ .Values.password }}"\n',
+    ".envrc": "use flake\nPATH_add bin\nexport VIRTUAL_ENV=.venv\nTOKEN=$(pass show x)\n",
+    "x/.envrc": 'source_url "https://example.org/direnvrc" "sha256-zelF0vLbEl5uaqrfIzbgNz="\n',
     "secrets.txt": "What is a secret and why does it matter\n",
 }
 #: Contents of the same forms that hold one.
@@ -149,6 +154,10 @@ _SECRETS = {
     ".env.production": "DB_PASSWORD=x\n",
     "credentials": "[default]\naws_secret_access_key = abcd\n",
     ".env": "A=1\n",
+    "a.envrc/.envrc": "use flake; export DB=hunter2\n",
+    ".envrc": "if has x; then TOKEN=abc1; fi\n",
+    "flow/secrets.yaml": "db: {user: me, password: hunter}\n",
+    "list/secrets.yml": "keys: [push, 9f86d081884c7d65]\n",
 }
 
 

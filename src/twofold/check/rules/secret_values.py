@@ -20,13 +20,14 @@ _PLAIN_KEYS = re.compile(
 #: Text that stands where a value is to be written.
 _PLACEHOLDER = re.compile(
     r"[<\[{(\"']*your|change[-_ ]?(?:me|it|this)|replace[-_ ]|<[^<>]*>|\$\{[^{}]*\}|\$\w+"
+    r"|\$\([^()]*\)\Z"
     r"|\{\{[^{}]*\}\}|%\(\w+\)s|@\w+@|%\w+%|\{\w+\}|(?:x{3,}|\*{3,}|\.{3,}|0{6,})\Z|__\w+__\Z"
     r"|(?:an?[-_ ])?(?:example|placeholder|dummy|fake|sample|insert|todo|redacted)(?![a-z0-9])"
     r"|(?:[A-Z]+[-_ ])*(?:HERE|EXAMPLE|PLACEHOLDER|REDACTED)\Z",
     re.IGNORECASE,
 )
 _PLAIN_VALUES = re.compile(
-    r"(?:true|false|yes|no|on|off|null|none|~|\d{1,5}(?:\.\d{1,3})?)?", re.IGNORECASE
+    r"(?:true|false|yes|no|on|off|null|none|~|\d{1,5}(?:\.\d{1,3}){0,3})?", re.IGNORECASE
 )
 _HAS_USER = re.compile(r"[a-z][a-z0-9+.-]*://[^\s@/]*:[^\s@/]+@", re.IGNORECASE)
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://[^\s@]*", re.IGNORECASE)
@@ -36,6 +37,14 @@ _WORDS = re.compile(
 )
 #: One word as texts for people have it: letters, a capital at the beginning at most.
 _WORD = re.compile(r"[^\W\d_][a-z\u00df-\u00f6\u00f8-\u00ff]{1,20}[,.:;!?]?")
+#: A word as programs have it: the value of a type, a kind or a name.
+_IDENTIFIER = re.compile(r"[a-z]{1,20}(?:[-_][a-z]{1,20}){0,4}")
+_PATH = re.compile(r"(?:\.{1,2}|~)?/[\w./@+-]{0,60}|\.[a-z_]{1,20}")
+#: Commands of direnv and of the shell that hold no value.
+_COMMAND = re.compile(
+    r"(?:use|layout|source_(?:up|env|url)(?:_if_exists)?|(?:PATH|MANPATH|path)_(?:add|rm)|dotenv\w*"
+    r"|watch_\w+|strict_env|unset|if|then|else|elif|fi)(?:[ \t;](?![^=]*=\s*[^\s\"']).*)?"
+)
 _ASKS = re.compile(
     r"pass(?:word|wd|phrase)?|secret|token|credential|private|api_?key", re.IGNORECASE
 )
@@ -46,14 +55,15 @@ _LINE = re.compile(
 _MAX_LENGTH = 64 << 10
 
 
-def holds_no_secret(text: str, is_json: bool, is_text: bool) -> bool:
+def holds_no_secret(text: str, suffix: str) -> bool:
     """Whether every value of a file is known not to be a secret.
 
-    What cannot be read as `key: value` or JSON may be one. `is_text` admits plain prose too.
+    What cannot be read as `key: value` or JSON may be one. By its suffix a file may be JSON, YAML
+    (single words are no secrets there), direnv's (commands beside values) or prose (`.key`).
     """
     if len(text) > _MAX_LENGTH:
         return False
-    if is_json:
+    if suffix == ".json":
         try:
             document = json.loads(text)
         except (ValueError, RecursionError):
@@ -62,14 +72,16 @@ def holds_no_secret(text: str, is_json: bool, is_text: bool) -> bool:
             _may_be_secret(key, value) for key, value in _leaves("", document)
         )
     return not any(
-        _may_be_secret(key, value) and not (is_text and key and _is_word(key, value))
-        for key, value in _values(text, is_text)
+        _may_be_secret(key, value) and not (key and _is_word(key, value, suffix))
+        for key, value in _values(text, suffix)
     )
 
 
-def _is_word(key: str, value: str) -> bool:
-    """Whether a value is a single word, as a translation has it, under a key that asks for none."""
-    return bool(_WORD.fullmatch(value)) and not _ASKS.search(key)
+def _is_word(key: str, value: str, suffix: str) -> bool:
+    """Whether a value is a word of a text or of a program, under a key that asks for no secret."""
+    forms = {".key": (_WORD,), ".yaml": (_IDENTIFIER, _PATH), ".envrc": (_PATH,)}
+    is_word = any(form.fullmatch(value) for form in forms.get(suffix, ()))
+    return is_word and not _ASKS.search(key)
 
 
 def _is_schema(document: object) -> bool:
@@ -96,19 +108,33 @@ def _leaves(key: str, value: object) -> Iterator[tuple[str, str]]:
             yield key, "" if value is None else str(value)
 
 
-def _values(text: str, is_text: bool) -> Iterator[tuple[str, str]]:
+def _values(text: str, suffix: str) -> Iterator[tuple[str, str]]:
     """Key and value of each line; a line without a key is a value itself."""
+    is_text = suffix == ".key"
     for line in map(str.strip, text.splitlines()):
         if not line or line.startswith(("#", ";", "//", "{%", "{#")) or line in ("---", "..."):
             continue
         if line.startswith("[") and line.endswith("]"):
             continue
+        if suffix == ".envrc" and _COMMAND.fullmatch(line):
+            continue
         found = _LINE.fullmatch(line)
         if found and not (is_text and _WORDS.fullmatch(line)):
             value = re.sub(r"(?:^|\s)#.*", "", found["value"]).strip().strip("\"'").strip()
-            yield found["key"].strip(), value
+            key = found["key"].strip()
+            if suffix == ".yaml" and re.fullmatch(r"\{(?!\{).*\}|\[.*\]", value):
+                yield from _flow_values(key, value)
+            else:
+                yield key, value
         else:
             yield "", line.removeprefix("- ").strip("\"'")
+
+
+def _flow_values(key: str, value: str) -> Iterator[tuple[str, str]]:
+    """Key and value of each entry of a flow collection of YAML: `[a, {b: c}]`."""
+    for entry in re.split(r"[\[\]{},]", value):
+        name, colon, inner = entry.partition(":")
+        yield (name.strip() or key, inner.strip(" \"'")) if colon else (key, entry.strip(" \"'"))
 
 
 def _may_be_secret(key: str, value: str) -> bool:

@@ -67,7 +67,7 @@ _HARMLESS = (
 )
 #: Names whose contents have lines `key = value`: harmless where no value can be a secret.
 _OF_VALUES = re.compile(
-    r".+\.(?:json|ya?ml|toml|ini|env|txt|key|secret)|\.pypirc|credentials|\.env(?:rc)?\..+"
+    r".+\.(?:json|ya?ml|toml|ini|env|txt|key|secret)|\.pypirc|credentials|\.env\..+|\.envrc.*"
 )
 _PLACEHOLDER = re.compile(rb"EXAMPLE|example|X{6,}|x{6,}|0{10,}|placeholder|1234567890")
 
@@ -151,4 +151,5 @@ def _is_harmless(name: str, data: bytes) -> bool:
         return False
     from twofold.check.rules.secret_values import holds_no_secret  # many expressions, seldom used
 
-    return holds_no_secret(text, is_json=name.endswith(".json"), is_text=name.endswith(".key"))
+    suffix = ".envrc" if name.startswith(".envrc") else f".{name.rpartition('.')[2]}"
+    return holds_no_secret(text, ".yaml" if suffix == ".yml" else suffix)
