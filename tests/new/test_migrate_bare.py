@@ -78,6 +78,12 @@ def test_the_only_module_names_the_project(tmp_path: Path) -> None:
     assert found.project["name"] == "tool" and found.settings == {}
 
 
+def test_a_name_that_no_table_has_is_called_a_guess(tmp_path: Path) -> None:
+    remarks = migrate(tmp_path, {"m.py": "import z3, not_installed, anyio_x\n"}).plan.remarks
+    guesses = [remark.split("'")[1] for remark in remarks if "a guess" in remark]
+    assert guesses == ["import not_installed", "import anyio_x"]
+
+
 def test_imports_that_no_list_has_are_reported(tmp_path: Path) -> None:
     files = {"tool.py": MODULE1, "requirements.txt": "numpy\n"}
     remarks = plan_migration(

@@ -9,8 +9,8 @@ from twofold.errors import UsageError
 from twofold.names import normalize_name, to_conda_name
 from twofold.names.conda_forge import (
     find_on_conda_forge,
+    is_listed,
     load_further_names,
-    load_same_names,
     search_conda_forge,
 )
 
@@ -82,7 +82,7 @@ def explain(name: str) -> list[NameExplanation]:
     found = [own]
     for record in search_conda_forge(name.lower(), name):
         is_conda = record.conda == name.lower()
-        if record.pypi == key or (not is_conda and own.imported == name and _is_listed(key)):
+        if record.pypi == key or (not is_conda and own.imported == name and is_listed(key)):
             continue
         how = "conda-forge's name for" if is_conda else "what is imported from"
         why = f"'{name}' is {how} PyPI's {record.pypi}"
@@ -94,22 +94,14 @@ def explain(name: str) -> list[NameExplanation]:
     # Stubs carry the module's name, and no program imports them.
     found = [one for one in found if one is own or not one.pypi.startswith("types-")]
     found = list(dict.fromkeys(found))  # both tables may list a project
-    return found if _is_listed(key) else [*found[1:], own]
-
-
-def _is_listed(key: str) -> bool:
-    return (
-        find_on_conda_forge(key) is not None
-        or key in load_further_names()
-        or key in load_same_names()
-    )
+    return found if is_listed(key) else [*found[1:], own]
 
 
 def _explain_pypi_name(name: str, key: str) -> NameExplanation:
     record = find_on_conda_forge(key)
     if record is None:
         imported = load_further_names().get(key, key.replace("-", "_"))
-        if _is_listed(key):
+        if is_listed(key):
             return NameExplanation(
                 name, key, to_conda_name(name), imported, "the same on PyPI and conda"
             )

@@ -41,6 +41,15 @@ def find_on_conda_forge(key: str) -> CondaForgeName | None:
     return None
 
 
+def is_listed(key: str) -> bool:
+    """Whether some table has a normalized PyPI name."""
+    return (
+        find_on_conda_forge(key) is not None
+        or key in load_further_names()
+        or key in load_same_names()
+    )
+
+
 def _load_table() -> bytes:
     if not _table:
         with open(os.path.join(_FOLDER, "conda_forge.txt"), "rb") as stream:

@@ -15,7 +15,12 @@ from twofold.check.import_graph import reachable_modules
 from twofold.check.namespace import VENDORED
 from twofold.check.rule_table import WARNING, Violation
 from twofold.names import requirement_name
-from twofold.names.conda_forge import find_on_conda_forge, load_further_names, load_same_names
+from twofold.names.conda_forge import (
+    find_on_conda_forge,
+    is_listed,
+    load_further_names,
+    load_same_names,
+)
 from twofold.source_analysis.providers import (
     InterpreterDistributions,
     find_distribution,
@@ -82,12 +87,7 @@ def _suggest_dependency(module: str, names: Sequence[str]) -> str:
 
 def _is_known(key: str) -> bool:
     """Whether a normalised project name is in a table, or installed."""
-    return bool(
-        find_on_conda_forge(key)
-        or key in load_same_names()
-        or key in load_further_names()
-        or _installed_distributions().modules_of(key)
-    )
+    return is_listed(key) or bool(_installed_distributions().modules_of(key))
 
 
 def unused_dependency(context: ProjectContext) -> Iterator[Violation]:
@@ -184,7 +184,7 @@ def unknown_conda_name(context: ProjectContext) -> Iterator[Violation]:
     """TF301: names in no table and no setting."""
     for name, _, _, _, requirement in _requirements(context):
         key = normalize_name(name)
-        if find_on_conda_forge(key) or key in load_same_names() or key in load_further_names():
+        if is_listed(key):
             continue
         provider = find_distribution(name)
         meant = provider if provider != name else next(iter(_similar(key)), "")

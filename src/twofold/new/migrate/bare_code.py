@@ -8,6 +8,7 @@ from pathlib import Path
 
 from twofold.errors import TwofoldError
 from twofold.names import normalize_name
+from twofold.names.conda_forge import is_listed
 from twofold.new.migrate.facts import CommentedRequirement, Facts, find_readme
 from twofold.new.migrate.setup_py import find_version_file
 from twofold.new.source_tree import ImportUse, SourceTree, find_uses, is_project, read_source_tree
@@ -160,5 +161,7 @@ def _remark_on_missing(facts: Facts, code: SourceTree, environment: InstalledDis
 def _add_remark(facts: Facts, use: ImportUse, name: str, code: SourceTree) -> None:
     place = f"{use.path.relative_to(code.root).as_posix()}:{use.found.line}"
     remark = f"{place}: 'import {use.found.module}' is not installed here: taken to be {name}"
+    if name == use.found.top and not is_listed(normalize_name(name)):
+        remark += ", a guess: make sure that this project has the module before you install it"
     if remark not in facts.remarks:
         facts.remarks.append(remark)
