@@ -322,3 +322,21 @@ def test_check_shows_the_difference_and_writes_nothing(
 def test_a_folder_without_a_package_is_reported(twofold: Callable[..., object]) -> None:
     ran = twofold("exports")
     assert ran.code == 1 and "no package" in ran.err and "hint:" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("lent", "lines"),
+    [
+        ("__version__ = '1'", "from . import __version__"),
+        ("if True:\n    from .module1 import Class1", "from my_package import Class1"),
+        ("Class1 = module1.Class1", "from . import Class1"),
+    ],
+)
+def test_a_module_that_imports_from_its_package_comes_after_what_it_imports(
+    lent: str, lines: str, tmp_path: Path
+) -> None:
+    init = f"from . import module1\n\nx = 1\n{lent}\n"
+    modules = {**MODULES, "module3.py": f"{lines}\n\n\ndef function3() -> None: ...\n"}
+    found = package(tmp_path, init, **{name[:-3]: text for name, text in modules.items()})
+    run_exports(found)
+    assert python(tmp_path, "import my_package as m; print(m.function3())") == "None"

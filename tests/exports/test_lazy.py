@@ -144,3 +144,21 @@ def test_an_incomplete_block_is_reported(package: Path) -> None:
     init.write_text(init.read_text(encoding="utf-8").replace("... to here", ""), encoding="utf-8")
     with pytest.raises(TwofoldError, match="only one of the two lazy-export markers"):
         sync_exports(package)
+
+
+@pytest.mark.parametrize("use", ["TITLE = Class1.__name__", "def own() -> str:\n    return Class1"])
+def test_what_the_file_itself_uses_stays_imported(use: str, package: Path) -> None:
+    init = package / "__init__.py"
+    init.write_text(f"from .module1 import Class1\n\n{use}\n", encoding="utf-8")
+    sync_exports(package, is_lazy=True)
+    assert sync_exports(package).changes == ()
+    assert init.read_text(encoding="utf-8").startswith("from .module1 import Class1\n")
+    code = "import my_package as m; print(m.own() if 'own' in dir(m) else m.TITLE)"
+    assert "Class1" in python(package.parent, code)
+
+
+def test_a_module_named_as_a_type_does_no_harm(package: Path) -> None:
+    (package / "list.py").write_text("def items() -> None: ...\n", encoding="utf-8")
+    (package / "__init__.py").write_text("import my_package.list\n", encoding="utf-8")
+    sync_exports(package, is_lazy=True)
+    assert "items" in python(package.parent, "import my_package as m; print(dir(m))")

@@ -2,7 +2,7 @@
 
     the package's folder -> plan.read_public_api -> PublicApi (module -> names)
                                                         |
-    __init__.py's text -> source_edits.SourceFile ------+--> plain_form | lazy_form -> new text
+    __init__.py's text -> source_edits.SourceFile ------+--> lazy_form (both forms) -> new text
 
 Nothing is imported; everything that is not a re-export stays byte for byte.
 """

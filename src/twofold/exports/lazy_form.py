@@ -16,7 +16,7 @@ from pathlib import Path
 
 from twofold.errors import Problem, ProjectErrors, TwofoldError
 from twofold.exports.dunder_all import write_dunder_all
-from twofold.exports.plan import ExportPlan, PublicApi, ReexportStatement
+from twofold.exports.plan import ExportPlan, PublicApi, ReexportStatement, find_lent_names
 from twofold.exports.source_edits import (
     SourceFile,
     TextEdit,
@@ -37,20 +37,20 @@ _EXPORTS = {{
 {table}}}
 
 
-def __getattr__(name: str) -> object:
+def __getattr__(name: {text}) -> {value}:
     if name not in _EXPORTS:
         raise AttributeError(f"module {{__name__!r}} has no attribute {{name!r}}")
     from importlib import import_module
 
     module, _, attribute = _EXPORTS[name].partition(":")
-    value: object = import_module(f".{{module}}", __name__)
+    value: {value} = import_module(f".{{module}}", __name__)
     if attribute:
         value = getattr(value, attribute)
     globals()[name] = value
     return value
 
 
-def __dir__() -> list[str]:
+def __dir__() -> {names}:
     return sorted({{*globals(), *_EXPORTS}})
 
 
@@ -95,14 +95,25 @@ def read_block(source: SourceFile) -> dict[str, str]:
 def rewrite_lazy(
     source: SourceFile, wanted: ExportPlan, ours: Sequence[ReexportStatement], width: int
 ) -> SourceFile:
-    """The file with the block in place of plain re-exports."""
-    edits = [remove_statement(source, one.node) for one in ours]
+    """The file with the block in place of plain re-exports.
+
+    What the file itself uses stays imported: a module's own code does not ask `__getattr__`.
+    """
+    used = _find_used_names(source, ours)
+    edits = [remove_statement(source, one.node) for one in ours if used.isdisjoint(one.names)]
     span = find_block(source)
     if span is None:
         stripped = write_dunder_all(source.apply(edits), wanted.all_names, width)
-        return stripped.apply([append_lines(stripped, _render_block(wanted))])
-    edits.append(TextEdit(*span, _render_block(wanted)))
+        return stripped.apply([append_lines(stripped, _render_block(source, wanted))])
+    edits.append(TextEdit(*span, _render_block(source, wanted)))
     return write_dunder_all(source.apply(edits), wanted.all_names, width, is_lazy=True)
+
+
+def _find_used_names(source: SourceFile, ours: Sequence[ReexportStatement]) -> set[str]:
+    """The names that the file's own code reads."""
+    skipped = {id(one.node) for one in ours} | statements_in_block(source)
+    rest = ast.Module([node for node in source.tree.body if id(node) not in skipped], [])
+    return {node.id for node in ast.walk(rest) if isinstance(node, ast.Name)}
 
 
 def remove_block(source: SourceFile) -> SourceFile:
@@ -116,14 +127,19 @@ def remove_block(source: SourceFile) -> SourceFile:
     return SourceFile(source.path, f"{before}{gap}{after}", source.encoding)
 
 
-def _render_block(wanted: ExportPlan) -> str:
+def _render_block(source: SourceFile, wanted: ExportPlan) -> str:
     rows = {
         name: f"{module}:{name}" if module else name
         for module, names in wanted.names.items()
         for name in names
     }
     table = "".join(f'    "{name}": "{rows[name]}",\n' for name in wanted.all_names)
-    return _BLOCK.format(begin=BEGIN, end=END, table=table)
+    hints = {"text": "str", "value": "object", "names": "list[str]"}
+    # A module `list` of the package is its attribute `list` once it is imported.
+    taken = {path.name.partition(".")[0] for path in source.path.parent.iterdir()} | set(rows)
+    if not taken.isdisjoint(("str", "object", "list")):
+        hints = {key: f'"{hint}"' for key, hint in hints.items()}
+    return _BLOCK.format(begin=BEGIN, end=END, table=table, **hints)
 
 
 def check_can_be_lazy(source: SourceFile, wanted: ExportPlan, api: PublicApi) -> None:
@@ -261,19 +277,27 @@ def _statement_edits(
 
 
 def _insertion(source: SourceFile, ours: Sequence[ReexportStatement], text: str) -> TextEdit:
-    """New statements after the last of ours, else after the head of the file."""
-    if ours:
-        return insert_after(source, ours[-1].node, text, blank=False)
-    head = module_head(source.tree)
-    if head:
-        blank = not isinstance(head[-1], ast.Import | ast.ImportFrom)
-        return insert_after(source, head[-1], text, blank)
+    """New statements after the last of ours, else after the head of the file, and in any case after
+    what modules of the package import from it while it is being imported."""
+    head = [one.node for one in ours] or module_head(source.tree)
+    lent = find_lent_names(source)
+    binding = [node for node in source.tree.body if lent & set(defined_names(_alone(node)))]
+    before = max([*head[-1:], *binding[-1:]], key=lambda node: node.lineno, default=None)
+    if before is not None:
+        return insert_after(source, before, text, not isinstance(before, _IMPORTS))
     if source.tree.body:
         first = source.tree.body[0]
         lines = [first.lineno, *(d.lineno for d in getattr(first, "decorator_list", ()))]
         start = source.offset(min(lines), 0)
         return TextEdit(start, start, f"{text}\n\n")
     return append_lines(source, text)
+
+
+_IMPORTS = (ast.Import, ast.ImportFrom)
+
+
+def _alone(node: ast.stmt) -> ast.Module:
+    return ast.Module([node], [])
 
 
 def module_head(tree: ast.Module) -> list[ast.stmt]:

@@ -151,11 +151,36 @@ def find_own_module(source: SourceFile, node: ast.ImportFrom) -> str:
     """The module of this package that an import names, as `.module` or in full; else ''."""
     if node.level == 1:
         return node.module or ""
-    package, folder = "", source.path.parent
-    while (folder / "__init__.py").is_file():
-        package, folder = f"{folder.name}.{package}", folder.parent
+    package = f"{_find_dotted_name(source.path.parent)}."
     named = node.module or ""
     return named.removeprefix(package) if not node.level and named.startswith(package) else ""
+
+
+def _find_dotted_name(folder: Path) -> str:
+    """The import name of a package's folder."""
+    parts: list[str] = []
+    while (folder / "__init__.py").is_file():
+        parts, folder = [folder.name, *parts], folder.parent
+    return ".".join(parts)
+
+
+def find_lent_names(source: SourceFile) -> set[str]:
+    """The names that modules at any depth of a package import from its `__init__.py` at once."""
+    package = source.path.parent
+    name = _find_dotted_name(package)
+    lent: set[str] = set()
+    for path in package.rglob("*.py"):
+        level = len(path.relative_to(package).parts)
+        try:
+            imports = module_imports(path)
+        except BadFile:
+            continue  # a template or test data below the package, which nothing imports
+        for found in imports:
+            is_own = found.level == level and not found.module
+            is_own |= not found.level and found.module == name
+            if is_own and not found.is_deferred and not found.is_typing_only:
+                lent.update(found.names)
+    return lent
 
 
 def _imported_names(source: SourceFile, node: ast.ImportFrom, module: str) -> Iterator[str]:
