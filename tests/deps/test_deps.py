@@ -262,7 +262,7 @@ def later():
     return importlib.import_module("orjson.sub"), importlib.import_module(".own", __name__)
 
 try:
-    fast = importlib.import_module("simdjson")
+    fast = importlib.import_module(name="simdjson")
 except ImportError:
     fast = None
 

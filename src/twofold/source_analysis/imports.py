@@ -69,10 +69,13 @@ def _collect(body: Sequence[ast.AST], around: Import, found: _Imports) -> None:
 
 def _read_imported_name(call: ast.Call) -> str:
     """Return the absolute name that `import_module("name")` imports; '' for another call."""
-    name = ast.unparse(call.func).rpartition(".")[2]
-    if name != "import_module" or not call.args or not isinstance(call.args[0], ast.Constant):
+    by_name = (word.value for word in call.keywords if word.arg == "name")
+    first = next(iter((*call.args[:1], *by_name)), None)
+    if ast.unparse(call.func).rpartition(".")[2] != "import_module" or not isinstance(
+        first, ast.Constant
+    ):
         return ""
-    value = call.args[0].value
+    value = first.value
     is_absolute = isinstance(value, str) and all(part.isidentifier() for part in value.split("."))
     return str(value) if is_absolute else ""
 
