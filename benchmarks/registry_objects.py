@@ -13,16 +13,29 @@ from urllib.parse import parse_qs, urlsplit
 
 OBJECTS: dict[str, bytes] = {}
 
+#: Path -> part number -> bytes of an upload in parts.
+PARTS: dict[str, dict[int, bytes]] = {}
+
 _EMPTY_LIST = b'<?xml version="1.0"?><ListBucketResult></ListBucketResult>'
 
 
 def respond(method: str, path: str, headers: dict[str, str], body: bytes) -> tuple[int, bytes, str]:
     """(status, body, ETag)."""
     parts = urlsplit(path)
+    query = parse_qs(parts.query, keep_blank_values=True)
+    if "uploads" in query:
+        PARTS[parts.path] = {}
+        return 200, b"<X><UploadId>1</UploadId></X>", ""
+    if method == "PUT" and "partNumber" in query:
+        PARTS[parts.path][int(query["partNumber"][0])] = body
+        return 200, b"", hashlib.md5(body).hexdigest()
+    if method == "POST" and "uploadId" in query:
+        OBJECTS[parts.path] = b"".join(part for _, part in sorted(PARTS.pop(parts.path).items()))
+        return 200, b"<X><ETag>0</ETag></X>", ""
     if method == "PUT":
         OBJECTS[parts.path] = body
         return 200, b"", hashlib.md5(body).hexdigest()
-    if "list-type" in parse_qs(parts.query):
+    if "list-type" in query:
         return 200, _EMPTY_LIST, ""
     found = OBJECTS.get(parts.path)
     if method == "DELETE":

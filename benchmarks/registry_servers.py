@@ -28,8 +28,8 @@ class Wheel:
         return f"{self.name}-{self.version}-py3-none-any.whl"
 
 
-def make_wheel(name: str, version: str, size: int = 100_000) -> Wheel:
-    """A sound pure wheel of about `size` bytes that does not compress."""
+def make_wheel(name: str, version: str, size: int = 100_000, stored: int = 0) -> Wheel:
+    """A sound pure wheel of about `size` bytes that does not compress, with a `stored` member."""
     info = f"{name}-{version}.dist-info"
     noise = random.Random(f"{name}{version}").randbytes(size * 3 // 4)
     members = {
@@ -39,6 +39,8 @@ def make_wheel(name: str, version: str, size: int = 100_000) -> Wheel:
         f"{info}/WHEEL": b"Wheel-Version: 1.0\nGenerator: x\nRoot-Is-Purelib: true\n"
         b"Tag: py3-none-any\n",
     }
+    if stored:
+        members[f"{name}/data.bin"] = random.Random(name).randbytes(stored)
     lines = []
     for path, data in members.items():
         digest = base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b"=").decode()
@@ -47,7 +49,11 @@ def make_wheel(name: str, version: str, size: int = 100_000) -> Wheel:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
         for path, data in members.items():
-            archive.writestr(zipfile.ZipInfo(path, (1980, 1, 1, 0, 0, 0)), data, 8)
+            archive.writestr(
+                zipfile.ZipInfo(path, (1980, 1, 1, 0, 0, 0)),
+                data,
+                8 if len(data) < size + 1000 else 0,
+            )
     return Wheel(name, version, out.getvalue())
 
 
