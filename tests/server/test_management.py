@@ -96,6 +96,7 @@ WALK: list[tuple[str, str, dict[str, Any]]] = [
         {},
     ),
     ("delete-project", "/channels/main/projects/my-package", {}),
+    ("undelete-project", "/channels/main/projects/my-package/undelete", {}),
     ("list-upstreams", "/channels/main/upstreams", {}),
     ("ask", "/channels/main/requests", {"project": "spam", "reason": "for the report"}),
     ("list-requests", "/channels/main/requests", {}),
@@ -245,6 +246,41 @@ def test_the_channels_own_rule_says_what_is_kept(served: Place, tmp_path: Path) 
     assert api.send("POST", "/channels/main/retention").status_code == 403
 
 
+def test_every_rule_of_the_command_line_can_be_set_over_http(
+    served: Place, tmp_path: Path
+) -> None:
+    assert {name.replace("_", "-") for name in channels.RULES} == set(administration.RULES)
+    api = Api(served)
+    rules = {
+        "keep_label_days": {"dev": 0},
+        "keep_bytes": 10**9,
+        "undelete_days": 7,
+        "allowed_names": ["spam-egg"],
+        "base_url": "https://files.example/main",
+        "v3": True,
+        "redirect": True,
+        "lazy": True,
+        "prefer": "own",
+        "offered_releases": 3,
+    }
+    sent = {**rules, "allowed_names": ["Spam_Egg"], "base_url": "https://files.example/main/"}
+    shown = api("PATCH", "/channels/main", **sent)["channel"]
+    assert {name: shown[name] for name in rules} == rules
+    for version, names in (("1.0", ("dev",)), ("1.1", ("main",))):
+        served.publish(make_wheel(tmp_path, "my_package", version), labels=names)
+    gone = api("POST", "/channels/main/retention", dry_run=True)
+    assert {file["version"] for file in gone} == {"1.0"}
+    api("PATCH", "/channels/main", keep_label_days={}, keep_bytes=None)
+    assert api.send("POST", "/channels/main/retention").status_code == 409
+    api("POST", "/users", name="ann", password="a-long-password")
+    api("PUT", "/channels/main/roles/ann", role="admin")
+    ann = Api(served, api("POST", "/users/ann/tokens")["secret"])
+    ann("PATCH", "/channels/main", keep_label_days={"dev": 3}, lazy=False)
+    for name in ("quota", "undelete_days", "base_url", "redirect"):
+        assert ann.send("PATCH", "/channels/main", **{name: None}).status_code in (400, 403), name
+    assert ann.send("PATCH", "/channels/main", redirect=False).status_code == 403
+
+
 REFUSED = [
     ("POST", "/users", b"", 400),
     ("POST", "/users", b"nonsense", 400),
@@ -258,6 +294,18 @@ REFUSED = [
     ("POST", "/users", b'{"name": ' + b"[" * 5000 + b"}", 400),
     ("PATCH", "/channels/main", b'{"quota": 1.5}', 400),
     ("PATCH", "/channels/main", b'{"quota": true}', 400),
+    ("PATCH", "/channels/main", b'{"keep_label_days": {"dev": "3"}}', 400),
+    ("PATCH", "/channels/main", b'{"keep_label_days": {"../x": 3}}', 400),
+    ("PATCH", "/channels/main", b'{"keep_label_days": null}', 400),
+    ("PATCH", "/channels/main", b'{"base_url": "javascript:alert(1)"}', 400),
+    ("PATCH", "/channels/main", b'{"base_url": "https://u:p@files.example/"}', 400),
+    ("PATCH", "/channels/main", b'{"allowed_names": ["a/b"]}', 400),
+    (
+        "POST",
+        "/channels/main/publishers",
+        b'{"project": "a", "issuer": "https://ci.example", "claims": {"a\\u0000": "x"}}',
+        400,
+    ),
     ("PATCH", "/channels/main", b'{"quota": 99999999999999999999}', 400),
     ("PATCH", "/channels/nothing", b"{}", 404),
     ("PUT", "/channels/main/roles/nobody", b'{"role": "read"}', 404),

@@ -15,8 +15,9 @@ from twofold.server.registry import administration, lifecycle
 from twofold.server.registry.administration import OPERATOR
 from twofold.server.registry.channel_retention import (
     Retention,
-    apply_channel_retention,
+    apply_retentions,
     list_retentions,
+    parse_retention,
 )
 from twofold.server.registry.labels import Promotion, Selection
 from twofold.server.registry.promotions import Scope, promote_all
@@ -100,9 +101,8 @@ def _retain(registry: Registry, args: argparse.Namespace, show: RowPrinter) -> i
         raise UsageError(
             "--keep needs a channel and a number of at least 1", "use 'delete' to remove a project"
         )
-    given = (args.keep, args.days, args.label or None, args.max_bytes)
-    is_given = any(one is not None for one in given)
-    if is_given and args.channel is None:
+    given = _read_retention(args)
+    if given is not None and args.channel is None:
         raise UsageError("a rule on the command line needs a channel", "name the channel")
     if args.channel is not None:
         names = [args.channel]
@@ -110,12 +110,8 @@ def _retain(registry: Registry, args: argparse.Namespace, show: RowPrinter) -> i
         names = [channel.name for channel, *_ in administration.list_channels(registry)]
     gone: list[StoredFile] = []
     for name in names:
-        rules = [_read_retention(args)] if is_given else list_retentions(registry, name)
-        seen = {file.id for file in gone}
-        for rule in rules:
-            found = apply_channel_retention(registry, OPERATOR, name, rule, args.dry_run)
-            gone += [file for file in found if file.id not in seen]
-            seen |= {file.id for file in found}
+        rules = list_retentions(registry, name) if given is None else [given]
+        gone += apply_retentions(registry, OPERATOR, name, rules, args.dry_run)
         if not rules and args.channel is not None:
             hint = f"pass --keep or --days, or set a rule: twofold admin rule {name} keep 5"
             raise UsageError(f"'{name}' has no retention rule", hint)
@@ -126,13 +122,12 @@ def _retain(registry: Registry, args: argparse.Namespace, show: RowPrinter) -> i
     )
 
 
-def _read_retention(args: argparse.Namespace) -> Retention:
+def _read_retention(args: argparse.Namespace) -> Retention | None:
     try:
         most = administration.parse_size(args.max_bytes) if args.max_bytes else None
     except ValueError as error:
         raise UsageError(f"'{args.max_bytes}' is not a size", str(error)) from None
-    keep = args.keep if args.keep is not None else 0 if args.label else 1
-    return Retention(keep, args.days or 0, args.label, most)
+    return parse_retention(args.keep, args.days, args.label or None, most)
 
 
 RELEASE_ACTIONS: dict[str, Callable[[Registry, argparse.Namespace, RowPrinter], int]] = {

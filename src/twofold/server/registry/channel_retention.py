@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -29,25 +29,46 @@ class Retention:
     max_bytes: int | None = None
 
 
-def get_retention(registry: Registry, channel: str) -> Retention | None:
-    """Return the channel's retention rule (`keep`, `keep-days`), or None."""
-    with registry.database.read() as db:
-        rules = get_channel(db, channel).settings
-    keep, days = rules.get("keep"), rules.get("keep-days")
-    return Retention(keep or 1, days or 0) if keep or days is not None else None
+def parse_retention(
+    keep: int | None, days: int | None, label: str | None, max_bytes: int | None
+) -> Retention | None:
+    """Return the rule given by a caller, or None when all its parts are None.
+
+    Of the files under a label alone, none is kept by default.
+    """
+    if (keep, days, label, max_bytes) == (None, None, None, None):
+        return None
+    default = 0 if label else 1
+    return Retention(default if keep is None else keep, days or 0, label or "", max_bytes)
 
 
 def list_retentions(registry: Registry, channel: str) -> list[Retention]:
     """Return all rules of a channel: its own, one for each label with days, that of its size."""
     with registry.database.read() as db:
         rules = get_channel(db, channel).settings
+    keep, days = rules.get("keep"), rules.get("keep-days")
     by_label = sorted(rules.get("keep-label-days", {}).items())
-    found = [Retention(0, days, label) for label, days in by_label]
-    if (own := get_retention(registry, channel)) is not None:
-        found.append(own)
+    found = [Retention(0, age, label) for label, age in by_label]
+    if keep or days is not None:
+        found.append(Retention(keep or 1, days or 0))
     if rules.get("keep-bytes") is not None:
-        found.append(Retention(rules.get("keep") or 1, max_bytes=rules["keep-bytes"]))
+        found.append(Retention(keep or 1, max_bytes=rules["keep-bytes"]))
     return found
+
+
+def apply_retentions(
+    registry: Registry,
+    actor: Actor,
+    channel: str,
+    rules: Iterable[Retention],
+    dry_run: bool = False,
+) -> list[StoredFile]:
+    """Apply several rules in turn; returns each file that is (or would be) deleted once."""
+    gone: dict[int, StoredFile] = {}
+    for rule in rules:
+        found = apply_channel_retention(registry, actor, channel, rule, dry_run)
+        gone = {file.id: file for file in found} | gone
+    return list(gone.values())
 
 
 def apply_channel_retention(

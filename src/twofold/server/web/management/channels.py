@@ -9,11 +9,12 @@ from twofold.names import normalize_name
 from twofold.server.auth import accounts, trusted_publishers
 from twofold.server.auth.required_roles import RequiredRole, require_operator
 from twofold.server.model import Action
+from twofold.server.pages.channel_page_options import MAX_URL_LENGTH, parse_base_url
 from twofold.server.registry import administration
 from twofold.server.registry.channel_retention import (
-    Retention,
-    apply_channel_retention,
-    get_retention,
+    apply_retentions,
+    list_retentions,
+    parse_retention,
 )
 from twofold.server.web.management import parameters, response_schemas
 from twofold.server.web.management.endpoints import (
@@ -22,10 +23,37 @@ from twofold.server.web.management.endpoints import (
     RequestContext,
     ResponseSpec,
 )
-from twofold.server.web.management.parameters import flag, mapping, number, or_null
+from twofold.server.web.management.parameters import (
+    choice,
+    flag,
+    list_of,
+    mapping,
+    number,
+    or_null,
+    text,
+)
 
-#: Field of the request -> key of the channel's setting.
-_RULES = {"quota": "quota", "deletion": "deletion", "keep": "keep", "keep_days": "keep-days"}
+#: What an operator alone can change: the disk's use, and where files are fetched from.
+_OPERATORS_RULES = ("quota", "undelete_days", "base_url", "redirect")
+RULES = {
+    "public": flag("whether everybody can read the channel"),
+    "quota": or_null(number("maximum total size in bytes; null for no limit")),
+    "deletion": parameters.DELETION,
+    "keep": or_null(parameters.KEEP),
+    "keep_days": or_null(parameters.DAYS),
+    "keep_label_days": parameters.LABEL_DAYS,
+    "keep_bytes": or_null(parameters.MAX_BYTES),
+    "undelete_days": or_null(number("days for which deleted files can be restored", 0, 100_000)),
+    "allowed_names": list_of(
+        parameters.PROJECT, "names that may be begun although they look like another"
+    ),
+    "base_url": or_null(text("where conda fetches packages", max_length=MAX_URL_LENGTH)),
+    "v3": flag("whether /CHANNEL/v3 lists wheels"),
+    "redirect": flag("whether readers of files are sent to the object store"),
+    "lazy": flag("whether /CHANNEL/lazy lists what nobody fetched"),
+    "prefer": choice("whose packages /lazy lists of a name that both have", "conda-forge", "own"),
+    "offered_releases": number("releases of each project that are offered", 1, 100),
+}
 
 
 def _list_channels(context: RequestContext) -> Any:
@@ -54,11 +82,18 @@ def _show_channel(context: RequestContext) -> Any:
 
 
 def _change_channel(context: RequestContext) -> Any:
-    if "quota" in context.parameters:
-        require_operator(context.actor, "quota")
-    rules = {rule: context[name] for name, rule in _RULES.items() if name in context.parameters}
-    if "public" in context.parameters:
-        rules["public"] = context["public"]
+    given = {name: context[name] for name in RULES if name in context.parameters}
+    for name in _OPERATORS_RULES:
+        if name in given:
+            require_operator(context.actor, name)
+    if "allowed_names" in given:
+        given["allowed_names"] = sorted(set(map(normalize_name, given["allowed_names"])))
+    if given.get("base_url") is not None:
+        try:
+            given["base_url"] = parse_base_url(given["base_url"])
+        except ValueError as error:
+            raise Refused("malformed-request", f"'base_url' must be {error}") from None
+    rules = {name.replace("_", "-"): value for name, value in given.items()}
     administration.set_rules(context.registry, context.actor.name, context["channel"], rules)
     return _show_channel(context)
 
@@ -116,15 +151,13 @@ def _remove_publisher(context: RequestContext) -> None:
 
 def _apply_retention(context: RequestContext) -> Any:
     registry, channel = context.registry, context["channel"]
-    rule, label = get_retention(registry, channel), context.get("label", "")
-    if {"keep", "days", "label", "max_bytes"} & context.parameters.keys():
-        keep = context.get("keep", 0 if label else 1)
-        rule = Retention(keep, context.get("days", 0), label, context.get("max_bytes"))
-    if rule is None:
-        hint = "send 'keep' or 'days', or set the channel's retention rule"
+    given = parse_retention(*map(context.get, ("keep", "days", "label", "max_bytes")))
+    rules = list_retentions(registry, channel) if given is None else [given]
+    if not rules:
+        hint = "send 'keep', 'days' or 'max_bytes', or set a retention rule of the channel"
         raise Refused("no-rule", f"'{channel}' has no retention rule", hint, 409)
     dry_run = context.get("dry_run", False)
-    deleted = apply_channel_retention(registry, context.actor, channel, rule, dry_run)
+    deleted = apply_retentions(registry, context.actor, channel, rules, dry_run)
     return [response_schemas.serialize_file(file) for file in deleted]
 
 
@@ -170,19 +203,12 @@ ENDPOINTS = (
         "PATCH",
         _CHANNEL,
         "change-channel",
-        "Change the settings of a channel; only an operator can change the quota.",
+        "Change the rules of a channel; only an operator can change quota, undelete_days, "
+        "base_url and redirect.",
         RequiredRole.ADMIN,
         _change_channel,
         ResponseSpec("ChannelDetail"),
-        FieldSpec(
-            {
-                "public": flag("whether everybody can read the channel"),
-                "quota": or_null(number("maximum total size in bytes; null for no limit")),
-                "deletion": parameters.DELETION,
-                "keep": or_null(parameters.KEEP),
-                "keep_days": or_null(parameters.DAYS),
-            }
-        ),
+        FieldSpec(RULES),
     ),
     Endpoint(
         "GET",
@@ -276,7 +302,7 @@ ENDPOINTS = (
         "POST",
         f"{_CHANNEL}/retention",
         "retain",
-        "Delete old releases by the given retention rule or, by default, by the channel's.",
+        "Delete old releases by the given retention rule or, by default, by all of the channel's.",
         RequiredRole.ADMIN,
         _apply_retention,
         ResponseSpec("File", is_list=True),
@@ -285,7 +311,7 @@ ENDPOINTS = (
                 "keep": parameters.KEEP,
                 "days": parameters.DAYS,
                 "label": parameters.LABEL,
-                "max_bytes": number("the size that the channel is to have at most", 0),
+                "max_bytes": parameters.MAX_BYTES,
                 "dry_run": parameters.DRY_RUN,
             }
         ),

@@ -60,14 +60,20 @@ def list_of(item: Schema, description: str, min_items: int = 0, max_items: int =
     }
 
 
-def mapping(description: str, min_items: int = 0, max_items: int = 20) -> Schema:
-    """Return the schema of an object with string values."""
+def mapping(
+    description: str,
+    min_items: int = 0,
+    max_items: int = 20,
+    name: str = STORABLE,
+    value: Schema | None = None,
+) -> Schema:
+    """Return the schema of an object; `name` must match its names, values are text by default."""
     return {
         "type": "object",
         "minProperties": min_items,
         "maxProperties": max_items,
-        "propertyNames": {"pattern": f"^{STORABLE}$"},
-        "additionalProperties": text("text"),
+        "propertyNames": {"pattern": f"^{name}$"},
+        "additionalProperties": value or text("text"),
         "description": description,
     }
 
@@ -100,7 +106,8 @@ def check_value(value: Any, schema: Schema, where: str) -> Any:
             check_value(item, schema["items"], where)
     elif isinstance(value, dict):
         _check_count(len(value), schema, "Properties", where)
-        for item in value.values():
+        for name, item in value.items():
+            _check_text(name, schema["propertyNames"], where)
             check_value(item, schema["additionalProperties"], where)
     return value
 
@@ -169,7 +176,8 @@ NEW_NAME: Schema = {
 }
 PROJECT = text("name of a project, in any spelling", _PROJECT)
 VERSION = text("version of a release, as in its filenames", _VERSION)
-LABEL = text("name of a label", r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}")
+_LABEL = r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}"
+LABEL = text("name of a label", _LABEL)
 FILE = text("name of a file", r"[A-Za-z0-9_][A-Za-z0-9_.+!~-]{0,254}")
 BASENAME = text(
     "filename; for conda packages with the subdir before it", max_length=300, min_length=1
@@ -188,6 +196,10 @@ LIMIT = number("maximum number of entries", minimum=1, maximum=1000)
 DRY_RUN = flag("report what would be deleted without deleting it")
 KEEP = number("number of a project's newest releases to keep", minimum=1, maximum=100_000)
 DAYS = number("minimum age in days", maximum=100_000)
+MAX_BYTES = number("size in bytes that the channel has at most after a retention")
+LABEL_DAYS = mapping(
+    "label -> age in days at which files under it alone are deleted", name=_LABEL, value=DAYS
+)
 ADDRESS = text("https URL", r"https://[^\s]+", max_length=500)
 PREFIX = text(
     "prefix of project names, normalised", r"[A-Za-z0-9]([A-Za-z0-9._-]{0,62}[A-Za-z0-9])?"

@@ -130,7 +130,7 @@ def _promote(context: RequestContext) -> Any:
 
 
 def _undelete(context: RequestContext) -> Any:
-    arguments = context["channel"], context["project"], context["version"]
+    arguments = context["channel"], context["project"], context.get("version")
     return _serialize_files(undelete(context.registry, context.actor, *arguments))
 
 
@@ -171,6 +171,15 @@ ENDPOINTS = (
         "Delete all files of a project, if the channel allows it; filenames are never reused.",
         RequiredRole.UPLOAD,
         _delete_release,
+        _FILES,
+    ),
+    Endpoint(
+        "POST",
+        f"{_PROJECT}/undelete",
+        "undelete-project",
+        "Restore the deleted files of a project whose bytes are still there.",
+        RequiredRole.ADMIN,
+        _undelete,
         _FILES,
     ),
     Endpoint(
