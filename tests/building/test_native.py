@@ -375,13 +375,14 @@ def test_a_new_projects_build_imports_nothing_heavy(
     assert twofold("new", "my_package").code == 0
     assert twofold("build", "my_package").code == 0
     script = (
-        "import os, sys; from twofold.cli.build import quick, run; run(quick(['my_package']));"
-        "heavy = {'packaging', 'dataclasses', 'ast', 'argparse', 'tomllib', 'zipfile', 'tarfile'};"
+        f"import os, sys; sys.path = {sys.path!r};"
+        "from twofold.cli.build import quick, run; run(quick(['my_package']));"
+        "heavy = {'packaging', 'dataclasses', 'ast', 'argparse', 'tomllib', 'zipfile', 'tarfile',"
+        "         're', 'typing', 'functools', 'json', 'pathlib', 'platform', '_hashlib'};"
         "print(sorted(heavy & set(sys.modules)))"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True
-    )
+    words = [sys.executable, "-S", "-c", script]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
 
 

@@ -7,16 +7,11 @@ sdist, wheel and conda package are written side by side.
 from __future__ import annotations
 
 import os
-
-try:  # hashlib's own module costs 2.5 ms to import; what it wraps costs nothing
-    from _hashlib import openssl_md5 as _md5
-    from _hashlib import openssl_sha256 as _sha256
-except ImportError:
-    from hashlib import md5 as _md5
-    from hashlib import sha256 as _sha256
+import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from hashlib import _Hash
     from typing import Protocol
 
@@ -83,8 +78,6 @@ class Content:
     def segment(self) -> bytes:
         """The bytes deflated, as `deflate.segment` makes them."""
         if self._segment is None:
-            pass
-
             self._segment = segment(self.data)
         return self._segment
 
@@ -92,25 +85,58 @@ class Content:
     def crc(self) -> int:
         """The CRC-32 of the bytes."""
         if self._crc is None:
-            pass
-
             self._crc = crc32(self.data)
         return self._crc
 
 
-def new_sha256() -> _Hash:
-    """Return an empty SHA-256 hash."""
-    return _sha256()
+#: Python's own functions hash so many bytes while OpenSSL, six times as quick, is still loaded.
+_MAX_WITHOUT_OPENSSL = 512 << 10
+#: SHA-256 and MD5, once they are chosen.
+_hashes: list[Callable[..., _Hash]] = []
+
+
+def choose_hashes(size: int) -> None:
+    """Choose the hash functions of this process for the build of `size` bytes."""
+    _hashes[:] = _find_own_hashes() if size <= _MAX_WITHOUT_OPENSSL else []
+
+
+def _find_own_hashes() -> list[Callable[..., _Hash]]:
+    """Python's own functions; without any where they were left out of it."""
+    try:
+        sha2 = __import__("_sha2" if sys.version_info >= (3, 12) else "_sha256")
+        return [sha2.sha256, __import__("_md5").md5]
+    except ImportError:
+        return []
+
+
+def _find_hashes() -> list[Callable[..., _Hash]]:
+    """OpenSSL's functions, without hashlib's own module, which costs 2.5 ms."""
+    try:
+        from _hashlib import openssl_md5, openssl_sha256
+    except ImportError:
+        from hashlib import md5, sha256
+
+        return [sha256, md5]
+    return [openssl_sha256, openssl_md5]
+
+
+def new_sha256(data: bytes = b"") -> _Hash:
+    """Return the SHA-256 hash of bytes, to which more may be added."""
+    if not _hashes:
+        _hashes.extend(_find_hashes())
+    return _hashes[0](data)
 
 
 def new_md5() -> _Hash:
     """Return an empty MD5 hash: old clients expect one, nothing relies on it."""
-    return _md5(usedforsecurity=False)
+    if not _hashes:
+        _hashes.extend(_find_hashes())
+    return _hashes[1](usedforsecurity=False)
 
 
 def to_content(data: bytes) -> Content:
     """Return bytes as a Content, with their hash."""
-    return Content(data, _sha256(data).digest())
+    return Content(data, new_sha256(data).digest())
 
 
 def read_content(source: str | os.PathLike[str]) -> Content:
@@ -146,10 +172,6 @@ class ListWriter:
     def abort(self) -> None:
         """Do nothing: there is no file."""
 
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 #: An empty block with fixed codes and the final bit: ends any row of segments.
 END = b"\x03\x00"

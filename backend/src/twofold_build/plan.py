@@ -45,6 +45,7 @@ def make_plan(root: str | os.PathLike[str], text: str | None = None) -> BuildPla
 
     `text` is a pyproject.toml that is not written yet, in place of the project's own.
     """
+    from twofold_build.archive import choose_hashes
     from twofold_build.diagnostics import Diagnostics
     from twofold_build.files import select_files
     from twofold_build.metadata import WHEEL, render_entry_points, render_metadata
@@ -59,6 +60,7 @@ def make_plan(root: str | os.PathLike[str], text: str | None = None) -> BuildPla
     )
     selection = select_files(project, diagnostics)
     diagnostics.raise_all()
+    choose_hashes(sum(file.size for file in selection.files))
     metadata = render_metadata(project, *list_import_names(project, selection.modules))
     made = {"METADATA": metadata, "WHEEL": WHEEL}
     points = render_entry_points(project)

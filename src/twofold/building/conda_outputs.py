@@ -5,7 +5,6 @@ The result is the package that `twofold convert` makes of the same wheel, compre
 
 from __future__ import annotations
 
-import json
 import os
 
 from twofold.building.options import BuiltFile
@@ -169,14 +168,13 @@ def index_channel(channel: str, new_records: Mapping[str, dict[str, Any]]) -> No
 
         index_folder(Path(channel))
         return
-    from twofold.index.repodata import add_v3_records, place_records
+    from twofold.formats.json_text import dump_sorted
+    from twofold.index.placement import add_v3_records, place_records
 
     placed = place_records(records)
     newer = placed.pop("v3", {})
     data = {"info": {"subdir": "noarch"}, **placed, "removed": [], "repodata_version": 1}
-    text = json.dumps(
-        add_v3_records(data, newer), sort_keys=True, ensure_ascii=False, separators=(",", ":")
-    )
+    text = dump_sorted(add_v3_records(data, newer), ",", ":")
     write_atomically(os.path.join(channel, "noarch", "repodata.json"), text.encode())
 
 
@@ -203,6 +201,8 @@ def _collect_records(
 
 def _previous_records(channel: str) -> dict[str, dict[str, Any]]:
     """The records of the last build's repodata.json; empty if it cannot be read."""
+    import json
+
     try:
         with open(os.path.join(channel, "noarch", "repodata.json"), encoding="utf-8") as file:
             data = json.load(file)

@@ -20,7 +20,7 @@ class GitComparison:
     """
 
     def __init__(self, root: str, request: BuildRequest, document: dict[str, Any]) -> None:
-        from twofold.check.rules.tracked_files import GitListing
+        from twofold.check.git_listing import GitListing
 
         table = document.get("tool", {}).get("twofold", {}).get("check", {})
         is_ignored = _CODE in table.get("ignore", ())
@@ -30,8 +30,8 @@ class GitComparison:
 
     def finish(self, packed: Collection[str], excluded: Collection[str] = ()) -> None:
         """Report the differences. `packed` are paths in the project, `excluded` globs."""
-        from twofold.check.rules.tracked_files import compare_with_git
+        if self._listing is not None and not self._listing.is_empty:
+            from twofold.check.rules.tracked_files import compare_with_git
 
-        if self._listing is not None:
             for found in compare_with_git(self._listing, packed, excluded):
                 self._report(f"warning: {found.message} ({_CODE})")

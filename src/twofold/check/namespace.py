@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 
+from twofold.source_analysis.expressions import expression
 from twofold_build.diagnostics import suggest
 
 TYPE_CHECKING = False
@@ -156,7 +156,7 @@ def _with_parents(modules: tuple[str, ...]) -> frozenset[str]:
 
 
 #: A dotted name below a folder that holds other projects' code; the group is what it is there.
-VENDORED = re.compile(r"(?:^|\.)_?(?:vendor|vendored|third_party|extern)\.(\w+)")
+VENDORED = expression(r"(?:^|\.)_?(?:vendor|vendored|third_party|extern)\.(\w+)")
 
 
 class CodeModule:

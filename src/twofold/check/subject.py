@@ -7,8 +7,6 @@ import re
 from functools import cached_property
 from typing import TypeAlias
 
-from twofold_build.toml_lines import find_line
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from twofold.formats.core_metadata import CoreMetadata
@@ -36,6 +34,8 @@ class PyprojectText:
 
     def location(self, key: str, value: str = "", table: str = "project") -> str:
         """Where a key (and one of its values) is written, as findings name it."""
+        from twofold_build.toml_lines import find_line  # for findings, and with expressions
+
         line = find_line(self.text, table, key, value)
         place = f"pyproject.toml:{line}" if line else self.place
         return f"{place}: [{table}]" + (f" {key}" if key else "")

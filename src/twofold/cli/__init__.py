@@ -233,9 +233,9 @@ def _report_unknown(word: str) -> int:
 
 def load_module(command: str) -> Any:
     """Import the module of a command; it has `run(args: argparse.Namespace) -> int`."""
-    from importlib import import_module
-
-    return import_module(f"twofold.cli.{MODULES.get(command, command)}")
+    name = f"twofold.cli.{MODULES.get(command, command)}"
+    __import__(name)  # importlib's own function would import `warnings` too
+    return sys.modules[name]
 
 
 def make_parser(command: str) -> argparse.ArgumentParser:

@@ -6,11 +6,9 @@ requirements here.
 
 from __future__ import annotations
 
-import re
-
-from twofold.convert.versions import to_conda_spec
+from twofold.convert.versions import is_final_release, to_conda_spec
 from twofold.errors import TwofoldError
-from twofold.names import normalize_name, to_conda_name
+from twofold.names import normalize_name, requirement_name, to_conda_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,6 +18,7 @@ if TYPE_CHECKING:
     from twofold.convert.options import CondaOptions
     from twofold.formats.core_metadata import CoreMetadata
 
+_OPERATORS = (">=", "<=", "==", "!=", "~=", ">", "<")
 _NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
 #: Repetitions are possessive (`*+`): what one has matched is not tried again, so that the time is
 #: linear in the length of a requirement.
@@ -72,6 +71,11 @@ def parse_requirement(text: str) -> Requirement:
 
     A direct reference of an extra is read as the project in any version: nobody must install it.
     """
+    bare = _parse_bare(text)
+    if bare is not None:
+        return bare
+    import re
+
     plain = re.fullmatch(_PLAIN, text.strip())
     if plain:
         name, extras, spec, _, extra = plain.groups()
@@ -92,6 +96,19 @@ def parse_requirement(text: str) -> Requirement:
         )
     markers = [(parsed.marker, "")] if parsed.marker is not None else []
     return Requirement(text, parsed.name, sorted(parsed.extras), str(parsed.specifier), "", markers)
+
+
+def _parse_bare(text: str) -> Requirement | None:
+    """A name with plain bounds, without the expressions that cost as much as a small build."""
+    name = requirement_name(text)
+    spec = text.strip()[len(name) :].strip()
+    clauses = [clause.strip() for clause in spec.split(",")] if spec else []
+    for clause in clauses:
+        version = clause.lstrip("<>=!~")
+        operator = clause[: len(clause) - len(version)]
+        if operator not in _OPERATORS or not is_final_release(version.strip().removesuffix(".*")):
+            return None
+    return Requirement(text, name, (), spec) if name else None
 
 
 def parse_kept_requirements(parsed: CoreMetadata, options: CondaOptions) -> list[Requirement]:

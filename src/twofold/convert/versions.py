@@ -17,14 +17,9 @@ the same number of components.
 
 from __future__ import annotations
 
-import re
-
 from twofold.errors import TwofoldError
 from twofold_build.names import canonicalize_version
 
-#: Clauses of final releases only, which is nearly all of them: no need for `packaging`. A text,
-#: compiled by its first use: a project without dependencies has none.
-_PLAIN = r"(>=|<=|==|!=|~=|>|<)\s*(\d+(?:\.\d+)*)(\.\*)?"
 #: How clauses are ordered in a spec: lower bounds, exact ones, upper bounds, exceptions.
 _ORDER = {">=": 0, ">": 0, "~=": 1, "==": 1, "===": 1, "<": 2, "<=": 2, "!=": 3}
 #: More alternatives than this in one spec help nobody.
@@ -57,12 +52,19 @@ def to_conda_spec(specifiers: str) -> str:
 
 def _convert_clause(clause: str) -> tuple[int, list[str]]:
     """Rank and alternatives of one clause."""
-    plain = re.fullmatch(_PLAIN, clause)
-    if plain:
-        operator, version, star = plain.groups()
-        if not star or operator in ("==", "!="):
-            return _ORDER[operator], [_convert_final_release(operator, version, bool(star), clause)]
+    written = clause.lstrip("<>=!~")
+    operator, version = clause[: len(clause) - len(written)], written.strip()
+    star = version.endswith(".*") and operator in ("==", "!=")
+    version = version.removesuffix(".*") if star else version
+    # Final releases are nearly all there are: `packaging`, and expressions, cost a build too much.
+    if operator in _ORDER and operator != "===" and is_final_release(version):
+        return _ORDER[operator], [_convert_final_release(operator, version, star, clause)]
     return _convert_any(clause)
+
+
+def is_final_release(version: str) -> bool:
+    """Whether a version is numbers and dots alone, as 1.4.2."""
+    return all(part.isdecimal() and part.isascii() for part in version.split("."))
 
 
 def _convert_final_release(operator: str, version: str, star: bool, clause: str) -> str:

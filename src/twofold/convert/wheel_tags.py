@@ -5,11 +5,7 @@ The tables of platforms are in `names/platforms.py`.
 
 from __future__ import annotations
 
-import re
-from typing import NamedTuple
-
 from twofold.errors import TwofoldError
-from twofold.names.platforms import OLD_MANYLINUX, find_linux_subdir, find_windows_subdir
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -49,7 +45,7 @@ class MarkerScope:
         self.platform = platform
 
 
-class Variant(NamedTuple):
+class Variant:
     """One of the packages that markers make of a wheel.
 
     `low` and `high` bound its Pythons (`low` <= python < `high`), '' where markers set no bound.
@@ -57,12 +53,23 @@ class Variant(NamedTuple):
     into the build string.
     """
 
-    depends: tuple[str, ...]
-    low: str = ""
-    high: str = ""
-    guard: str = ""
-    subdir: str = ""
-    label: str = "py"
+    __slots__ = ("depends", "guard", "high", "label", "low", "subdir")
+
+    def __init__(
+        self,
+        depends: tuple[str, ...],
+        low: str = "",
+        high: str = "",
+        guard: str = "",
+        subdir: str = "",
+        label: str = "py",
+    ) -> None:
+        self.depends = depends
+        self.low = low
+        self.high = high
+        self.guard = guard
+        self.subdir = subdir
+        self.label = label
 
 
 class SubdirTarget:
@@ -132,15 +139,15 @@ def abis_for_tags(tags: Sequence[str], python: str = "") -> list[Abi]:
     TwofoldError for wheels of other Pythons, and for a choice that the wheel is not for.
     """
     pairs = sorted({tuple(tag.split("-")[:2]) for tag in tags})
-    stable = [tag for tag, abi in pairs if abi == "abi3" and re.fullmatch(r"cp3\d*", tag)]
+    stable = [tag for tag, abi in pairs if abi == "abi3" and _is_numbered(f"{tag}0", "cp3")]
     if stable:
         return [Abi(min_python=_minor_version(min(stable, key=_tag_number)))]
     if any(abi == "none" and tag == "py3" for tag, abi in pairs):
         return [Abi()]
-    cpython = [(tag, abi) for tag, abi in pairs if re.fullmatch(r"cp3\d+", tag)]
+    cpython = [(tag, abi) for tag, abi in pairs if _is_numbered(tag, "cp3")]
     own = {abi if abi != "none" else tag: tag for tag, abi in cpython if _is_own_abi(tag, abi)}
     found = [Abi(_minor_version(tag), abi) for abi, tag in sorted(own.items(), key=_abi_sort_key)]
-    lowest = [tag for tag, abi in pairs if abi == "none" and re.fullmatch(r"py3\d+", tag)]
+    lowest = [tag for tag, abi in pairs if abi == "none" and _is_numbered(tag, "py3")]
     if lowest:
         found.append(Abi(min_python=_minor_version(min(lowest, key=_tag_number))))
     if not found and cpython:
@@ -155,6 +162,11 @@ def abis_for_tags(tags: Sequence[str], python: str = "") -> list[Abi]:
             "choose a wheel tagged py3 or cp3XY",
         )
     return _select_abis(found, python) if python and len(found) > 1 else found
+
+
+def _is_numbered(tag: str, prefix: str) -> bool:
+    """Whether a tag is a prefix and digits. No expression: a build would wait for `re`."""
+    return tag.startswith(prefix) and tag[len(prefix) :].isdecimal()
 
 
 def _select_abis(abis: list[Abi], python: str) -> list[Abi]:
@@ -176,11 +188,13 @@ def _select_abis(abis: list[Abi], python: str) -> list[Abi]:
 
 def _is_own_abi(python: str, abi: str) -> bool:
     """Whether an ABI tag can be one of a CPython's own: cp313, cp313t, cp37m, or none at all."""
-    return abi == "none" or re.fullmatch(rf"{python}[a-z]*", abi) is not None
+    return abi == "none" or (
+        abi.startswith(python) and not abi[len(python) :].strip("abcdefghijklmnopqrstuvwxyz")
+    )
 
 
 def _tag_number(tag: str) -> int:
-    return int(re.sub(r"\D", "", tag)[1:] or 0)
+    return int("".join(filter(str.isdecimal, tag))[1:] or 0)
 
 
 def _abi_sort_key(pair: tuple[str, str]) -> tuple[int, str]:
@@ -189,7 +203,12 @@ def _abi_sort_key(pair: tuple[str, str]) -> tuple[int, str]:
 
 def abi_from_depends(depends: Sequence[str]) -> Abi:
     """The Python of a platform package, from its `python_abi`."""
-    found = [re.fullmatch(r"python_abi (3\.\d+)\.\* \*_(\w+)", spec) for spec in depends]
+    specs = [spec for spec in depends if spec.startswith("python_abi ")]
+    if not specs:
+        return Abi()
+    import re
+
+    found = [re.fullmatch(r"python_abi (3\.\d+)\.\* \*_(\w+)", spec) for spec in specs]
     return next((Abi(one[1], one[2]) for one in found if one), Abi())
 
 
@@ -206,6 +225,10 @@ def _rank_target(target: SubdirTarget) -> tuple[int, ...]:
 
 
 def _subdirs_for_platform_tag(platform: str) -> list[SubdirTarget]:
+    import re
+
+    from twofold.names.platforms import OLD_MANYLINUX, find_linux_subdir, find_windows_subdir
+
     windows = find_windows_subdir(platform)
     if windows:
         return [SubdirTarget(windows, ["__win"])]

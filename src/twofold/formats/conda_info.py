@@ -8,7 +8,7 @@ package's metadata and files, so the package of a wheel has the same bytes where
 
 from __future__ import annotations
 
-import json
+from twofold.formats.json_text import dump_sorted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -90,8 +90,7 @@ def _make_link(package: CondaPackage) -> dict[str, Any]:
 
 
 def _dump_json(value: object) -> bytes:
-    """Dump compact and sorted. Only without indent json uses its C encoder: ten times faster."""
-    return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(", ", ": ")).encode()
+    return dump_sorted(value).encode()
 
 
 def generate_info_files(package: CondaPackage, paths: Iterable[str]) -> dict[str, bytes]:
@@ -204,4 +203,4 @@ def _render_yaml(value: Any, indent: str) -> str:
 
 
 def _render_scalar(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False)
+    return dump_sorted(value)

@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import os
 
-import zstandard
-
-from twofold.formats import ustar
+from twofold.formats import ustar, zstd
 from twofold.formats.conda_info import PackedPath, make_info_files
 from twofold.formats.stored_zip import StoredZip
 from twofold_build.atomic import AtomicFile
@@ -98,7 +96,7 @@ class CondaWriter:
                     ustar.make_padding(len(data)),
                 )
             )
-            packed = zstandard.ZstdCompressor(level=self._level).compress(info + ustar.END)
+            packed = zstd.ZstdCompressor(level=self._level).compress(info + ustar.END)
             self._zip.write(f"info-{self.package.stem}.tar.zst", packed)
             self._zip.close()
             self._file.commit()
@@ -142,7 +140,7 @@ class _Payload:
     def end(self) -> None:
         self._buffer += ustar.END
         if self._stream is None:
-            data = zstandard.ZstdCompressor(level=self._level).compress(bytes(self._buffer))
+            data = zstd.ZstdCompressor(level=self._level).compress(bytes(self._buffer))
             self._zip.write(self._name, data)
         else:
             self._stream.write(bytes(self._buffer))
@@ -172,10 +170,10 @@ class _Stream:
 
     def __init__(self, archive: StoredZip, name: str, level: int, threads: int) -> None:
         self._member = archive.begin(name)
-        parameters = zstandard.ZstdCompressionParameters.from_level(
+        parameters = zstd.ZstdCompressionParameters.from_level(
             level, threads=threads, **_window_parameters(level)
         )
-        self._compressor = zstandard.ZstdCompressor(compression_params=parameters).compressobj()
+        self._compressor = zstd.ZstdCompressor(compression_params=parameters).compressobj()
 
     def write(self, data: bytes) -> None:
         packed = self._compressor.compress(data)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from twofold.source_analysis.expressions import expression
+
 #: Names that Windows reserves for devices, whatever extension follows.
-_DEVICE = re.compile(r"(?i)(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³])(\..*)?")
+_DEVICE = expression(r"(?i)(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³])(\..*)?")
 #: Names that Windows cannot hold.
-_NOT_ON_WINDOWS = re.compile(r".*[. ]|[^<>:\"|?*]*+[<>:\"|?*].*")
+_NOT_ON_WINDOWS = expression(r".*[. ]|[^<>:\"|?*]*+[<>:\"|?*].*")
 
 
 def is_device_name(name: str) -> bool:

@@ -15,7 +15,8 @@ from typing import Any
 
 from twofold.artifact import Listing
 from twofold.index import simple
-from twofold.index.repodata import compress_shard, encode_hashes, is_v3_record
+from twofold.index.placement import is_v3_record
+from twofold.index.repodata import compress_shard, encode_hashes
 
 _NO_VERSIONS, _NO_FILES = b'"versions":[', b'],"files":['
 

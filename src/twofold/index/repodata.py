@@ -8,8 +8,9 @@ with sorted keys, so the same listings give the same bytes.
 from __future__ import annotations
 
 import json
-import re
 from typing import NamedTuple
+
+from twofold.index.placement import V3_MARKS, add_v3_records, is_v3_record, place_records
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,8 +34,6 @@ _SERVED_KEYS = frozenset(
     )
 )
 
-#: A record without any of these is one for every client: no need to parse it.
-_V3_MARKS = ("when", "extras", "flags")
 _encode_text = json.JSONEncoder(ensure_ascii=False).encode
 
 
@@ -114,7 +113,7 @@ def assemble_repodata(
     bz2: list[str] = []
     conda: list[str] = []
     newer: dict[str, dict[str, Any]] = {}
-    first, second, third = _V3_MARKS
+    first, second, third = V3_MARKS
     for filename, text in records:
         if (first in text or second in text or third in text) and is_v3_record(
             record := json.loads(text)
@@ -295,36 +294,3 @@ def recency_key(file: tuple[str, str, Mapping[str, Any]]) -> tuple[int, str]:
 def make_notices() -> dict[str, Any]:
     """The value of an empty notices.json (CEP 6)."""
     return {"notices": []}
-
-
-def place_records(records: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
-    """Records by file name in the maps that clients read: `packages`, `packages.conda`, `v3`."""
-    value: dict[str, Any] = {"packages": {}, "packages.conda": {}}
-    for filename, record in sorted(records.items()):
-        ending = "tar.bz2" if filename.endswith(".tar.bz2") else "conda"
-        if is_v3_record(record):
-            stem = filename.removesuffix(f".{ending}")
-            value.setdefault("v3", {}).setdefault(ending, {})[stem] = record
-        else:
-            value["packages" if ending == "tar.bz2" else "packages.conda"][filename] = record
-    return value
-
-
-def is_v3_record(record: Mapping[str, Any]) -> bool:
-    """Whether only clients of revision 3 can read what a package depends on (CEP 43-45).
-
-    Older clients ignore `extra_depends`, so that alone does not count.
-    """
-    specs = (*record.get("depends", ()), *record.get("constrains", ()))
-    return any(re.search(r"[\[,]\s*(when|extras|flags)\s*=", spec) for spec in specs)
-
-
-def add_v3_records(value: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
-    """Repodata with revision 3's records: `conda`, `tar.bz2` or `whl` -> file name without it."""
-    if not own:
-        return dict(value)
-    every = [record for records in own.values() for record in records.values()]
-    times = [int(record.get("timestamp") or 0) for record in every]
-    revision = {"n_packages": len(every), "oldest": min(times), "newest": max(times)}
-    info = {**value["info"], "repodata_revisions": {"v3": revision}}
-    return {**value, "info": info, "v3": dict(own)}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from functools import cache
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -11,6 +10,9 @@ if TYPE_CHECKING:
 
 _FOLDER = os.path.dirname(__file__)
 _table: list[bytes] = []
+#: Further tables that were read; `functools.cache` would cost a build 2 ms.
+_same: list[frozenset[str]] = []
+_further: list[dict[str, str]] = []
 
 
 class CondaForgeName:
@@ -80,17 +82,19 @@ def _parse_record(line: str) -> CondaForgeName:
     )
 
 
-@cache
 def load_same_names() -> frozenset[str]:
     """Return the normalized PyPI names that conda-forge and imports use unchanged."""
-    return frozenset(_read_lines("conda_forge_same.txt"))
+    if not _same:
+        _same.append(frozenset(_read_lines("conda_forge_same.txt")))
+    return _same[0]
 
 
-@cache
 def load_further_names() -> dict[str, str]:
     """Return normalized PyPI name -> import name, of projects with the same conda-forge name."""
-    pairs = (line.partition(" ") for line in _read_lines("conda_forge_too.txt"))
-    return {name: imported or name.replace("-", "_") for name, _, imported in pairs}
+    if not _further:
+        pairs = (line.partition(" ") for line in _read_lines("conda_forge_too.txt"))
+        _further.append({name: own or name.replace("-", "_") for name, _, own in pairs})
+    return _further[0]
 
 
 def _read_lines(filename: str) -> list[str]:

@@ -7,8 +7,7 @@ and `definitions` read from the whole tree; imports inside functions are left ou
 
 from __future__ import annotations
 
-import re
-
+from twofold.source_analysis.expressions import expression
 from twofold.source_analysis.plain_statements import (
     IMPORT_BEHIND,
     INNER_IMPORT,
@@ -24,10 +23,10 @@ if TYPE_CHECKING:
 
     from twofold.source_analysis.top_level import TopLevel
 
-_BEHIND_WORD = re.compile(rb"[;:][ \t]*\Z")
-_BRACKETS = re.compile(rb"(?<=[\w.])(?:\([^()\[\]{}]*+\)|\[[^()\[\]{}]*+\])")
-_TARGET = re.compile(rb"[ \t]*+(?:(\w++)|\w++[\w.]++)[ \t]*+")
-_LETTER = re.compile(rb"[\w\x80-\xff]")
+_BEHIND_WORD = expression(rb"[;:][ \t]*\Z")
+_BRACKETS = expression(rb"(?<=[\w.])(?:\([^()\[\]{}]*+\)|\[[^()\[\]{}]*+\])")
+_TARGET = expression(rb"[ \t]*+(?:(\w++)|\w++[\w.]++)[ \t]*+")
+_LETTER = expression(rb"[\w\x80-\xff]")
 
 
 def read_outline(source: bytes) -> Outline | None:

@@ -7,6 +7,7 @@ from bisect import bisect_left
 from keyword import kwlist
 from typing import NamedTuple
 
+from twofold.source_analysis.expressions import expression
 from twofold.source_analysis.model import DunderAll, Import
 from twofold.source_analysis.top_level import NO_CODE
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from twofold.source_analysis.top_level import TopLevel
 
 #: What a statement is by its first words: a function, a class, an import, an assignment.
-_HEAD = re.compile(
+_HEAD = expression(
     rb"(?:async[ \t]+)?def[ \t]+(?P<function>\w+)[ \t]*[(\[]|class[ \t]+(?P<class>\w+)[ \t]*[(:\[]"
     rb"|(?P<import>import|from)[ \t.]|(?P<decorator>@)"
     rb"|(?P<typing>if[ \t]+(?:\w++\.)?TYPE_CHECKING[ \t]*:[ \t]*(?:#[^\n]*)?\n)"
@@ -29,33 +30,33 @@ _HEAD = re.compile(
 )
 #: Blank lines and comments behind a statement.
 _NOTHING = rb"(?:[ \t\n]++|#[^\n]*+)*+\Z"
-_IMPORT = re.compile(
+_IMPORT = expression(
     rb"import[ \t]+([\w.]++(?:[ \t]+as[ \t]+\w++)?(?:[ \t]*,[ \t]*[\w.]++"
     rb"(?:[ \t]+as[ \t]+\w++)?)*+)" + _NOTHING
 )
-_FROM = re.compile(
+_FROM = expression(
     rb"from[ \t]*(\.*+)([\w.]*+)[ \t]+import[ \t]*"
     rb"(?:\(([^()\\]*+)\)|([\w \t,*]++))" + _NOTHING
 )
-_NAME = re.compile(rb"[ \t\n]*+(\w++|\*)(?:[ \t\n]+as[ \t\n]+(\w++))?[ \t\n]*+")
-_COMMENT = re.compile(rb"#[^\n]*+")
-_NAME_LIST = re.compile(
+_NAME = expression(rb"[ \t\n]*+(\w++|\*)(?:[ \t\n]+as[ \t\n]+(\w++))?[ \t\n]*+")
+_COMMENT = expression(rb"#[^\n]*+")
+_NAME_LIST = expression(
     rb"[ \t]*\[((?:[\s,]++|#[^\n]*+|\"\w++\"[\s]*+(?=[,\]#])|'\w++'[\s]*+(?=[,\]#]))*+)\]"
     + _NOTHING
 )
-_QUOTED = re.compile(rb"\w+")
-_STRING = re.compile(rb"[ \t]*([\"'])([^\"'\\\n]*+)\1" + _NOTHING)
-_BRACKETS = re.compile(rb"[()\[\]{}]|(?<![=!<>])=(?!=)")
-_BLOCK_IMPORT = re.compile(rb"\n[ \t]+(?=(?:import|from)[ \t.])")
+_QUOTED = expression(rb"\w+")
+_STRING = expression(rb"[ \t]*([\"'])([^\"'\\\n]*+)\1" + _NOTHING)
+_BRACKETS = expression(rb"[()\[\]{}]|(?<![=!<>])=(?!=)")
+_BLOCK_IMPORT = expression(rb"\n[ \t]+(?=(?:import|from)[ \t.])")
 _KEYWORDS = frozenset([*kwlist, "match"])
-_TEXT_ALONE = re.compile(_NOTHING)
+_TEXT_ALONE = expression(_NOTHING)
 #: Imports that may stand in a line of their own, or behind another statement.
-INNER_IMPORT = re.compile(rb"\n([ \t]+)(?:import[ \t]|from[ \t.])")
-IMPORT_BEHIND = re.compile(rb"[;:][ \t]*(?:import[ \t]+\w|from[ \t.][\w. \t]*[ \t.]import\b)")
-_CLASS_HEAD = re.compile(rb"class[ \t]+\w+[ \t]*(?:\([^()\n]*+\))?[ \t]*:[ \t]*(?:#[^\n]*+)?(?=\n)")
-_FIRST_IN_BODY = re.compile(rb"(?:\n[ \t]*+(?:#[^\n]*+)?(?=\n))*+\n([ \t]++)")
-_INNER_FUNCTION = re.compile(rb"\n( +)(?:async +)?def ")
-_ELSE = re.compile(rb"\n(?:else|elif)\b")
+INNER_IMPORT = expression(rb"\n([ \t]+)(?:import[ \t]|from[ \t.])")
+IMPORT_BEHIND = expression(rb"[;:][ \t]*(?:import[ \t]+\w|from[ \t.][\w. \t]*[ \t.]import\b)")
+_CLASS_HEAD = expression(rb"class[ \t]+\w+[ \t]*(?:\([^()\n]*+\))?[ \t]*:[ \t]*(?:#[^\n]*+)?(?=\n)")
+_FIRST_IN_BODY = expression(rb"(?:\n[ \t]*+(?:#[^\n]*+)?(?=\n))*+\n([ \t]++)")
+_INNER_FUNCTION = expression(rb"\n( +)(?:async +)?def ")
+_ELSE = expression(rb"\n(?:else|elif)\b")
 
 
 class Outline:

@@ -13,6 +13,8 @@ import sys
 from bisect import bisect_right
 from typing import NamedTuple
 
+from twofold.source_analysis.expressions import expression
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,35 +22,35 @@ if TYPE_CHECKING:
     Span = tuple[int, int]
 
 #: Strings and comments; what is left of a statement without them is code.
-NO_CODE = re.compile(
+NO_CODE = expression(
     rb"#[^\n]*+"
     rb"|\"\"\"(?:[^\"\\]|\\.|\"(?!\"\"))*+\"\"\"|'''(?:[^'\\]|\\.|'(?!''))*+'''"
     rb"|\"(?:[^\"\\\n]|\\.)*+\"|'(?:[^'\\\n]|\\.)*+'",
     re.DOTALL,
 )
-_ONE_QUOTE = re.compile(rb"\"(?:[^\"\\\n]|\\.)*+\"|'(?:[^'\\\n]|\\.)*+'", re.DOTALL)
+_ONE_QUOTE = expression(rb"\"(?:[^\"\\\n]|\\.)*+\"|'(?:[^'\\\n]|\\.)*+'", re.DOTALL)
 #: Code and whole strings before the place where a string begins.
-_WHOLE_STRINGS = re.compile(
+_WHOLE_STRINGS = expression(
     rb"(?:[^#\"'\n]|\"(?:[^\"\\\n]|\\.)*+\"|'(?:[^'\\\n]|\\.)*+')*+", re.DOTALL
 )
 #: What may stand before a line of code: blanks and comments do not begin a statement, nor do
 #: closing brackets.
-_LINE = re.compile(rb"\n(?=[^\s#)\]}])")
+_LINE = expression(rb"\n(?=[^\s#)\]}])")
 #: Words that only a statement begins with, and not a line inside brackets.
-_SURE = re.compile(
+_SURE = expression(
     rb"(?:def|class|import|try|with|while|return|raise|del|pass|assert|except|finally|elif)\b"
     rb"|async[ \t]+(?:def|with)\b|from[ \t.][^\n]*?[ \t.]import\b"
 )
 #: Statements that continue the one before: `else:` and the like.
-_CONTINUES = re.compile(rb"(?:elif|else|except|finally)\b")
+_CONTINUES = expression(rb"(?:elif|else|except|finally)\b")
 #: Bytes that end lines for Python in ways of their own, or end the source.
 _ODD = (b"\f", b"\0", b"\x1a")
-_CODING = re.compile(
+_CODING = expression(
     rb"(?:[^\n]*\n)?[ \t]*#[^\n]*?coding[:=][ \t]*(?!utf-?8\b)[-\w.]", re.IGNORECASE
 )
 #: The fields of an f-string, plain enough that no quote can be inside them.
-_PLAIN_FIELDS = re.compile(rb"(?:[^{}]|\{\{|\}\}|\{[^{}\"'\\]*+\})*+", re.DOTALL)
-_PREFIX = re.compile(rb"[A-Za-z]{1,2}\Z")
+_PLAIN_FIELDS = expression(rb"(?:[^{}]|\{\{|\}\}|\{[^{}\"'\\]*+\})*+", re.DOTALL)
+_PREFIX = expression(rb"[A-Za-z]{1,2}\Z")
 
 
 class TopLevel(NamedTuple):

@@ -15,6 +15,7 @@ import time
 import warnings
 
 from twofold.check.facts.model import SyntaxMistake
+from twofold.source_analysis.expressions import expression
 from twofold.source_analysis.top_level import split_top_level
 
 TYPE_CHECKING = False
@@ -35,30 +36,30 @@ _RECENT = 60
 #: Where these are, ruff may let pass what the compiler refuses: tabs, f-strings, an end of source.
 _WORDS = (b"\0", b"__debug__", b"\n\t", b" \t")
 _SIGNS = (
-    re.compile(rb"except[ \t\\\r\n]*+\*"),  # leaving a loop in it
-    re.compile(rb"\{[^{}:\n]*+:[^{}\n]*+\{[^{}:\n]*+:[^{}\n]*+\{"),  # fields, thrice nested
-    re.compile(  # another encoding
+    expression(rb"except[ \t\\\r\n]*+\*"),  # leaving a loop in it
+    expression(rb"\{[^{}:\n]*+:[^{}\n]*+\{[^{}:\n]*+:[^{}\n]*+\{"),  # fields, thrice nested
+    expression(  # another encoding
         rb"\A(?:[^\n]*+\n)?[ \t\f]*+#[^\n]*?coding[:=][ \t]*+(?!utf-8\b)"
     ),
 )
-_STARRED = re.compile(
+_STARRED = expression(
     rb"\n[ \t]*+\*[\w.]++(?:\[[^\n]*+(?<=\])|\([^\n]*+(?<=\)))?[ \t]*+(?:#[^\n]*+)?(?=[\r\n]|\Z)"
 )
-_STAR_IN_BRACES = re.compile(rb"[fF][rR]?(?:\"\"\"|''')|[fF][rR]?[\"'][^\n]*?\{\*(?!\*)")
+_STAR_IN_BRACES = expression(rb"[fF][rR]?(?:\"\"\"|''')|[fF][rR]?[\"'][^\n]*?\{\*(?!\*)")
 #: Blank lines and comments are not so long.
 _FAR = 2000
-_BEGINS_STARRED = re.compile(rb"\s*+\*")
-_MATCH = re.compile(rb"(?:\A|\n)[ \t]*+match\b")
-_CASE = re.compile(rb"\n[ \t]++case\b[^\n]*+(?<=[:\\\r(\[,|])\n")
+_BEGINS_STARRED = expression(rb"\s*+\*")
+_MATCH = expression(rb"(?:\A|\n)[ \t]*+match\b")
+_CASE = expression(rb"\n[ \t]++case\b[^\n]*+(?<=[:\\\r(\[,|])\n")
 #: `nonlocal` as the first statement of a function: no name in it is used before.
-_NONLOCAL = re.compile(
+_NONLOCAL = expression(
     rb"(?:\b(?:def|nonlocal|global) [^\n]*+|\n[ \t]*+\)[^\n]*+|\"\"\"|'''|#[^\n]*+)\n"
     rb"\s*+(?=nonlocal\b)"
 )
-_ASYNC = re.compile(rb"(?:\A|\n)([ \t]*+)async[ \t]++def\b")
-_RETURNS = re.compile(rb"[\n;:][ \t]*+return[ \t(]*+[^\s#;]|\byield[ \t]++from\b")
-_DEEP = re.compile(rb"\n[ \t]{20}[ \t]*+(?:for|while|try|with|async)\b")
-_BLOCK = re.compile(rb"\n([ \t]*+)(?:for|while|try|with|async|except|finally|else)\b")
+_ASYNC = expression(rb"(?:\A|\n)([ \t]*+)async[ \t]++def\b")
+_RETURNS = expression(rb"[\n;:][ \t]*+return[ \t(]*+[^\s#;]|\byield[ \t]++from\b")
+_DEEP = expression(rb"\n[ \t]{20}[ \t]*+(?:for|while|try|with|async)\b")
+_BLOCK = expression(rb"\n([ \t]*+)(?:for|while|try|with|async|except|finally|else)\b")
 #: The compiler nests so many blocks.
 _MAX_BLOCKS = 20
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from typing import NamedTuple
 
 from twofold.check.cache import RULES_VERSION
+from twofold.source_analysis.expressions import expression
 from twofold.source_analysis.model import DunderAll, Import
 
 TYPE_CHECKING = False
@@ -21,10 +21,10 @@ _OPEN_WORDS = b"""
     globals() locals() vars() sys.modules[ setattr( apipkg lazy_loader lazy.attach extend_path(
     declare_namespace(
 """.split()
-_EXEC = re.compile(rb"e(?<!\w.)xec\(")
-_HAS_NAMESPACE = re.compile(rb"\((?:\s++|#.*+\n){0,20}+__name__")
+_EXEC = expression(rb"e(?<!\w.)xec\(")
+_HAS_NAMESPACE = expression(rb"\((?:\s++|#.*+\n){0,20}+__name__")
 #: A module that is handed over by its name may come back with more in it.
-_PASSES_NAMESPACE = re.compile(
+_PASSES_NAMESPACE = expression(
     rb"\b(?!import_module\()(?=\w*?(?:module|lazy|alias|deprecat|export))\w++"
     + _HAS_NAMESPACE.pattern
 )

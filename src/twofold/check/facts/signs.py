@@ -6,21 +6,22 @@ import re
 import sys
 
 from twofold.check.stdlib_versions import BUILTINS
+from twofold.source_analysis.expressions import expression
 
 #: A star after a comma or a bracket, or at the beginning of a line: behind a `[` it may be new
 #: (`a[b, *c]`).
-_STAR = re.compile(rb"[\[,][ \t]*\*[ \t]*[\w(\[]")
-_STAR_FIRST = re.compile(rb"[ \t]*\*[ \t]*[\w(\[]")
-_TEMPLATE = re.compile(rb"\b(?:[tT][rR]?|[rR][tT])[\"\']")
+_STAR = expression(rb"[\[,][ \t]*\*[ \t]*[\w(\[]")
+_STAR_FIRST = expression(rb"[ \t]*\*[ \t]*[\w(\[]")
+_TEMPLATE = expression(rb"\b(?:[tT][rR]?|[rR][tT])[\"\']")
 _NEW_WORDS = [b":=", *map(str.encode, BUILTINS)]
 #: An f-string on one line with its own quote, a backslash, a comment or a line end inside braces;
 #: of those in three quotes any: PEP 701 may be needed for them.
-MAY_BE_PEP701 = re.compile(
+MAY_BE_PEP701 = expression(
     rb"(?:[fF][rR]?|[rR][fF])(?:\"\"\"|\'\'\'|([\"\'])"
     rb"(?:(?!\1)[^\n{]|\{(?:(?!\1)[^}\n\\#])*+\})*+\{(?:(?!\1)[^}\n\\#])*+(?:\1|[\\#\n]))"
 )
 #: `int | None`, where annotations are evaluated.
-_UNION = re.compile(
+_UNION = expression(
     rb"\b(?:None|bool|bytes|complex|dict|float|frozenset|int|list|set|str|tuple)\b[\s)\\]*+[|#]"
 )
 #: Minor version of Python 3 -> what the text of its syntax looks like; other text may look so too.

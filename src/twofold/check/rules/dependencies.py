@@ -21,6 +21,7 @@ from twofold.names.conda_forge import (
     load_further_names,
     load_same_names,
 )
+from twofold.source_analysis.expressions import expression
 from twofold.source_analysis.providers import (
     InterpreterDistributions,
     find_distribution,
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from twofold.check.context import ProjectContext, SourceCode
 
 #: Distributions that are depended on for something else than an import of theirs.
-_NOT_IMPORTED = re.compile(
+_NOT_IMPORTED = expression(
     r"types-.*|.*-stubs|.*-plugin|pip|setuptools|wheel|tzdata|backports-.*|pytest-.*|mypy-.*"
     r"|typing-extensions|importlib-(?:metadata|resources)|exceptiongroup|tomli|twofold-build"
     r"|cuda-.*|nvidia-.*|.*-binary|.*-data|.*-cli|.*-bin"
@@ -175,7 +176,7 @@ def _installed_distributions() -> InterpreterDistributions:
     return InterpreterDistributions()
 
 
-_REQUIREMENT = re.compile(
+_REQUIREMENT = expression(
     r"\s*+([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)\s*+(\[[^\]]*+\])?\s*+([^;]*+)(?:;\s*+(.*))?"
 )
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from twofold.check.rule_table import Violation
+from twofold.source_analysis.expressions import expression
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,16 +15,16 @@ if TYPE_CHECKING:
 #: Modules that Python imports by itself when it starts.
 _AT_START = ("sitecustomize", "usercustomize")
 #: Commands that every environment has, and needs.
-_COMMANDS = re.compile(
+_COMMANDS = expression(
     r"python(?:w|\d+(?:\.\d+)?)?|pip(?:\d+(?:\.\d+)?)?|conda|mamba|uv|activate|deactivate|sh|bash|git"
 )
-_LINK_SCRIPT = re.compile(r"(?:bin|Scripts)/\.[^/]+-(?:pre-link|post-link|pre-unlink)\.(?:sh|bat)")
+_LINK_SCRIPT = expression(r"(?:bin|Scripts)/\.[^/]+-(?:pre-link|post-link|pre-unlink)\.(?:sh|bat)")
 #: A line of a .pth file that Python runs.
-_PTH_CODE = re.compile(rb"^import[ \t]", re.MULTILINE)
+_PTH_CODE = expression(rb"^import[ \t]", re.MULTILINE)
 #: Folders of a conda environment, which a conda package fills beside site-packages.
 _FOLDERS = "bin etc include info lib libexec library sbin scripts share"
 _PREFIX = frozenset(_FOLDERS.split())
-_MODULE = re.compile(r"[^/]+\.(?:py|pyi|pyc|pth|so|pyd)")
+_MODULE = expression(r"[^/]+\.(?:py|pyi|pyc|pth|so|pyd)")
 #: So many findings of one rule: nobody reads more.
 _MAX_FINDINGS = 20
 #: Shorter modules are alike by chance.

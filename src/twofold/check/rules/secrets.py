@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 
 from twofold.check.rule_table import WARNING, Violation
+from twofold.source_analysis.expressions import expression
 from twofold_build.globs import Globs
 
 TYPE_CHECKING = False
@@ -24,9 +25,9 @@ _FORMS: tuple[tuple[bytes | re.Pattern[bytes], bytes, str], ...] = (
         rb"-----BEGIN (?:[A-Z]+ )*PRIVATE KEY(?: BLOCK)?-----\s*\n?[A-Za-z0-9+/=:\s-]{40}",
         "a private key",
     ),
-    (re.compile(rb"A(?:KIA|SIA)"), rb"A[KS]IA[0-9A-Z]{16}\b", "an access key of AWS"),
+    (expression(rb"A(?:KIA|SIA)"), rb"A[KS]IA[0-9A-Z]{16}\b", "an access key of AWS"),
     (
-        re.compile(rb"g(?:h[opsu]_|ithub_pat_)"),
+        expression(rb"g(?:h[opsu]_|ithub_pat_)"),
         rb"(?:gh[opsu]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{60,})\b",
         "a token of GitHub",
     ),
@@ -55,30 +56,35 @@ _NAMES = (
     (r"(?:client_secret|service[-_]account).*\.json", "credentials"),
     (r"secrets?\.(?:json|ya?ml|toml|ini|env|txt)", "secrets"),
 )
-_COMPILED_NAMES = [(re.compile(pattern), what) for pattern, what in _NAMES]
+#: In each of these names is one of these words, or a dot at its beginning.
+_WORDS_OF_NAMES = (
+    *("id_", ".p12", ".pfx", ".jks", ".keystore", ".ppk", ".kdb", ".key", "secret", "netrc"),
+    *("credentials", "service"),
+)
+_COMPILED_NAMES = [(expression(pattern), what) for pattern, what in _NAMES]
 #: Public keys and the like: named as if secret, and known not to be by what is in them.
-_PUBLIC = re.compile(
+_PUBLIC = expression(
     rb"\A\s*(?:-----BEGIN (?:PUBLIC KEY|CERTIFICATE|PGP PUBLIC)|ssh-(?:rsa|ed25519) )"
 )
 #: Settings of tools that seldom hold a credential: only these words make one of them.
 _HARMLESS = (
-    ((".npmrc", ".yarnrc.yml"), re.compile(rb"_auth|_password|authtoken", re.IGNORECASE)),
-    ((".condarc",), re.compile(rb"/t/|://[^/\s]+@|token|password", re.IGNORECASE)),
+    ((".npmrc", ".yarnrc.yml"), expression(rb"_auth|_password|authtoken", re.IGNORECASE)),
+    ((".condarc",), expression(rb"/t/|://[^/\s]+@|token|password", re.IGNORECASE)),
 )
 #: Names whose contents have lines `key = value`: harmless where no value can be a secret.
-_OF_VALUES = re.compile(
+_OF_VALUES = expression(
     r".+\.(?:json|ya?ml|toml|ini|env|txt|key|secret)|\.pypirc|credentials|\.env\..+|\.envrc.*"
 )
-_PLACEHOLDER = re.compile(rb"EXAMPLE|example|X{6,}|x{6,}|0{10,}|placeholder|1234567890")
+_PLACEHOLDER = expression(rb"EXAMPLE|example|X{6,}|x{6,}|0{10,}|placeholder|1234567890")
 
 
 #: Of the last sixteen of a random value so many differ, but for three in a hundred thousand (of
 #: hexadecimal digits).
 _FEWEST_CHARACTERS = 6
 #: Folders of tests: a key in one of them is there to be used by the tests.
-_TESTS = re.compile(r"(?:.*/)?(?:tests?|testing|test[-_]?(?:data|keys|certs)|fixtures?)/", re.I)
+_TESTS = expression(r"(?:.*/)?(?:tests?|testing|test[-_]?(?:data|keys|certs)|fixtures?)/", re.I)
 #: Archives in a package, which are looked into.
-_ARCHIVE = re.compile(r"\.(?:zip|whl|egg|jar|tar|tgz|tbz2?|txz|tar\.(?:gz|bz2|xz))$", re.IGNORECASE)
+_ARCHIVE = expression(r"\.(?:zip|whl|egg|jar|tar|tgz|tbz2?|txz|tar\.(?:gz|bz2|xz))$", re.IGNORECASE)
 
 
 def secret(code: SourceCode) -> Iterator[Violation]:
@@ -130,6 +136,8 @@ def find_secret(path: str, data: bytes) -> tuple[str, int] | None:
     for names, words in _HARMLESS:
         if name in names and not words.search(data):
             return None
+    if not name.startswith(".") and not any(word in name for word in _WORDS_OF_NAMES):
+        return None
     for pattern, what in _COMPILED_NAMES:
         if pattern.fullmatch(name) and not _PUBLIC.match(data) and not _is_harmless(name, data):
             return what, 0

@@ -2,64 +2,26 @@
 
 from __future__ import annotations
 
-import os
-import re
-
+from twofold.check.git_listing import GitListing
 from twofold.check.rule_table import Violation
+from twofold.source_analysis.expressions import expression
 from twofold_build.globs import Globs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import subprocess
     from collections.abc import Collection, Iterator
 
     from twofold.check.context import ProjectContext
 
 #: Files for git, editors, services and locked environments: no sdist is worse without them.
-_FOR_DEVELOPERS = re.compile(
+_FOR_DEVELOPERS = expression(
     r"\.[^/]*(?:/.*)?|(?:.*/)?\.(?:git\w+|mailmap|hgignore)|Jenkinsfile|(?:uv|pixi|poetry|pdm)\.lock"
     r"|(?:appveyor|azure-pipelines|bitbucket-pipelines|codecov|readthedocs)\.ya?ml|renovate\.json"
 )
 #: What backends write into an sdist, whether git tracks a file of that name or not.
-_GENERATED = re.compile(r"PKG-INFO|setup\.cfg|(?:.*/)?[^/]+\.egg-info/.*")
+_GENERATED = expression(r"PKG-INFO|setup\.cfg|(?:.*/)?[^/]+\.egg-info/.*")
 #: So many paths a message lists.
 _MAX_LISTED = 6
-
-
-class GitListing:
-    """What git knows of the files below a folder, read while something else is done.
-
-    Empty outside a repository, without git, and where git tracks none of them.
-    """
-
-    def __init__(self, root: str) -> None:
-        self._root = root
-        self._process: subprocess.Popen[bytes] | None = None
-        if _is_in_repository(root):
-            import subprocess  # costs 5 ms, which a build outside a repository does not pay
-
-            command = ["git", "-C", root, "ls-files", "-ztco", "--exclude-standard"]
-            try:
-                self._process = subprocess.Popen(
-                    command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-                )
-            except FileNotFoundError:  # no git: there is nothing to compare with
-                self._process = None
-
-    def read(self) -> tuple[set[str], set[str]]:
-        """Wait for git; return the tracked files that exist, and the untracked, unignored ones."""
-        if self._process is None:
-            return set(), set()
-        output, _ = self._process.communicate()
-        tracked, others = set(), set()
-        for line in output.decode("utf-8", "surrogateescape").split("\0"):
-            tag, _, path = line.partition(" ")
-            if tag == "?":
-                others.add(path)
-            # A submodule is a folder here; a deleted file is in no sdist.
-            elif path and os.path.isfile(os.path.join(self._root, path)):
-                tracked.add(path)
-        return (tracked, others) if tracked else (set(), set())
 
 
 def unlike_git(context: ProjectContext) -> Iterator[Violation]:
@@ -102,16 +64,6 @@ def compare_with_git(
             "add them to git, or leave them out with [tool.twofold] exclude",
             "pyproject.toml",
         )
-
-
-def _is_in_repository(root: str) -> bool:
-    here = os.path.abspath(root)
-    while not os.path.exists(os.path.join(here, ".git")):
-        above = os.path.dirname(here)
-        if above == here:
-            return False
-        here = above
-    return True
 
 
 def _count(paths: Collection[str]) -> str:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from twofold.check.rule_table import WARNING, Violation
 from twofold.formats.portable_names import find_unportable
+from twofold.source_analysis.expressions import expression
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,7 +23,10 @@ _JUNK = {
     r".*\.log|(?:.*/)?nohup\.out|(?:.*/)?core\.\d+": "what a run left",
     r".*\.(?:whl|egg|conda)|.*\.egg-info/.*": "a built package",
 }
-_COMPILED = [(re.compile(pattern), what) for pattern, what in _JUNK.items()]
+_COMPILED = [(expression(pattern), what) for pattern, what in _JUNK.items()]
+#: Nearly every path ends so, and has no part of any form of junk.
+_PLAIN_ENDINGS = (".py", ".pyi", ".toml", ".md", ".rst", ".txt", ".json")
+_SIGNS = ("/.", "#", "__pycache__/", "node_modules/", ".egg-info/")
 #: Names of folders beside a package that are packed by accident.
 _GENERIC_WORDS = """
     tests test testing docs doc examples example benchmarks scripts tools src build dist setup
@@ -31,12 +34,12 @@ _GENERIC_WORDS = """
 """
 _GENERIC_NAMES = frozenset(_GENERIC_WORDS.split())
 #: What compilers and tools leave beside the sources.
-_PRODUCT = re.compile(
+_PRODUCT = expression(
     r".*(?:\.(?:so|pyd|dylib|dll|o|obj|a|lib|c|cpp|pyc|coverage|egg-info/?)|__pycache__/?|"
     r"/\.[^/]+/?|cache/?)"
 )
 #: How extension modules are named: for one version of Python, or for one platform's stable ABI.
-_OF_ONE_PYTHON = re.compile(r"\.(?:cpython-|cp\d|pypy|abi3)[\w-]*\.(?:so|pyd)$|\.pyd$")
+_OF_ONE_PYTHON = expression(r"\.(?:cpython-|cp\d|pypy|abi3)[\w-]*\.(?:so|pyd)$|\.pyd$")
 
 
 def junk(code: SourceCode) -> Iterator[Violation]:
@@ -54,6 +57,8 @@ def junk(code: SourceCode) -> Iterator[Violation]:
 
 def junk_kind(path: str) -> str:
     """What kind of junk an inner path looks like, or ''."""
+    if path.endswith(_PLAIN_ENDINGS) and not any(sign in f"/{path}" for sign in _SIGNS):
+        return ""
     return next((what for pattern, what in _COMPILED if pattern.fullmatch(path)), "")
 
 
