@@ -223,24 +223,25 @@ def measure_large_wheel(server: Loaded, tag: str) -> float:
 
 def measure_memory_after_uploads(source: Path, count: int) -> None:
     """Print a server's memory after so many uploads of eight clients."""
-    with tempfile.TemporaryDirectory(prefix="bench-memory-") as folder:
-        with serve(source, Path(folder) / "data", []) as (ready, pid):
-            before = measure_memory(pid)
-            url = f"{ready['url']}/main/legacy/"
+    with ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-memory-"))
+        ready, pid = stack.enter_context(serve(source, Path(folder) / "data", []))
+        before = measure_memory(pid)
+        url = f"{ready['url']}/main/legacy/"
 
-            def work(client: int) -> None:
-                put = make_uploader(url, "__token__", ready["token"])
-                for number in range(count // 8):
-                    put(make_wheel(f"m{client}x{number // 10}", f"1.{number % 10}", 400))
+        def work(client: int) -> None:
+            put = make_uploader(url, "__token__", ready["token"])
+            for number in range(count // 8):
+                put(make_wheel(f"m{client}x{number // 10}", f"1.{number % 10}", 400))
 
-            begun = time.perf_counter()
-            with ThreadPoolExecutor(8) as pool:
-                list(pool.map(work, range(8)))
-            took = time.perf_counter() - begun
-            print("| uploads | a second | memory at first, MB | after them, MB | target |")
-            print("|---|---|---|---|---|")
-            rate, after = count / took, measure_memory(pid)
-            print(f"| {count} | {rate:.0f} | {before:.0f} | {after:.0f} | {MEMORY_TARGET} |")
+        begun = time.perf_counter()
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(work, range(8)))
+        took = time.perf_counter() - begun
+        print("| uploads | a second | memory at first, MB | after them, MB | target |")
+        print("|---|---|---|---|---|")
+        rate, after = count / took, measure_memory(pid)
+        print(f"| {count} | {rate:.0f} | {before:.0f} | {after:.0f} | {MEMORY_TARGET} |")
 
 
 @contextmanager

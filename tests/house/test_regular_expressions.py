@@ -48,7 +48,7 @@ def list_modules() -> list[str]:
     names = []
     for source in (REPOSITORY / "src", REPOSITORY / "backend" / "src"):
         for path in sorted(source.rglob("*.py")):
-            if re.search(r"\bre\.\w+\(", path.read_text(encoding="utf-8")):
+            if re.search(r"\bre\.\w+\(|\bexpression\(", path.read_text(encoding="utf-8")):
                 parts = path.relative_to(source).with_suffix("").parts
                 names.append(".".join(parts).removesuffix(".__init__"))
     return names
@@ -60,17 +60,11 @@ def find_expressions(name: str) -> Iterator[Expression]:
     text = Path(str(module.__file__)).read_text(encoding="utf-8")
     tree = ast.parse(text)
     for node in ast.walk(tree):
-        if not (
-            isinstance(node, ast.Call)
-            and isinstance(node.func, ast.Attribute)
-            and isinstance(node.func.value, ast.Name)
-            and node.func.value.id == "re"
-            and node.func.attr in _CALLS
-            and node.args
-        ):
+        call = _called_function(node) if isinstance(node, ast.Call) else ""
+        if not isinstance(node, ast.Call) or not call:
             continue
         flags = re.findall(r"\bre\.([A-Z]+)\b", " ".join(map(ast.unparse, node.args[1:])))
-        how = "match" if node.func.attr in _ANCHORED else node.func.attr
+        how = "match" if call in _ANCHORED else call
         if how == "compile":
             how = _use_of(tree, node, text)
         for value in _values_of(node.args[0], tree, vars(module)):
@@ -79,6 +73,17 @@ def find_expressions(name: str) -> Iterator[Expression]:
                 given |= value.flags & ~re.UNICODE
             pattern = value.pattern if isinstance(value, re.Pattern) else value
             yield Expression(f"{name}:{node.lineno}", how, pattern, given)
+
+
+def _called_function(call: ast.Call) -> str:
+    """The function of `re` that a call is of; '' for another call. `expression` compiles later."""
+    if not call.args or isinstance(call.args[0], ast.Starred):
+        return ""
+    if isinstance(call.func, ast.Name):
+        return "compile" if call.func.id == "expression" else ""
+    text = ast.unparse(call.func)
+    name = text.removeprefix("re.")
+    return name if text.startswith("re.") and name in _CALLS else ""
 
 
 def _use_of(tree: ast.AST, call: ast.Call, text: str) -> str:

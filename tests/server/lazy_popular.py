@@ -104,9 +104,7 @@ def list_fetched(place: Place) -> set[str]:
         return files.list_filenames(db, 1, "")
 
 
-def install_and_import(
-    place: Place, name: str, module: str, python: Path, work: Path
-) -> LazyProof:
+def install_and_import(place: Place, name: str, module: str, python: Path, work: Path) -> LazyProof:
     """Solve, install and import one package; raises with the reason when one of them fails."""
     before, start = list_fetched(place), time.perf_counter()
     prefix = work / name

@@ -17,7 +17,8 @@ from twofold.server.app import create_app
 from twofold.server.auth import accounts
 from twofold.server.auth.required_roles import RequiredRole
 from twofold.server.model import Action
-from twofold.server.web.management import ENDPOINTS
+from twofold.server.registry import administration
+from twofold.server.web.management import ENDPOINTS, channels
 from twofold.server.web.management.endpoints import BASE
 
 
@@ -246,9 +247,7 @@ def test_the_channels_own_rule_says_what_is_kept(served: Place, tmp_path: Path) 
     assert api.send("POST", "/channels/main/retention").status_code == 403
 
 
-def test_every_rule_of_the_command_line_can_be_set_over_http(
-    served: Place, tmp_path: Path
-) -> None:
+def test_every_rule_of_the_command_line_can_be_set_over_http(served: Place, tmp_path: Path) -> None:
     assert {name.replace("_", "-") for name in channels.RULES} == set(administration.RULES)
     api = Api(served)
     rules = {

@@ -168,7 +168,7 @@ def index_channel(channel: str, new_records: Mapping[str, dict[str, Any]]) -> No
 
         index_folder(Path(channel))
         return
-    from twofold.formats.json_text import dump_sorted
+    from twofold.formats.light.json_text import dump_sorted
     from twofold.index.placement import add_v3_records, place_records
 
     placed = place_records(records)

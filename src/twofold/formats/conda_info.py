@@ -8,7 +8,7 @@ package's metadata and files, so the package of a wheel has the same bytes where
 
 from __future__ import annotations
 
-from twofold.formats.json_text import dump_sorted
+from twofold.formats.light.json_text import dump_sorted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

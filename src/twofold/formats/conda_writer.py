@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import os
 
-from twofold.formats import ustar, zstd
+from twofold.formats import ustar
 from twofold.formats.conda_info import PackedPath, make_info_files
+from twofold.formats.light import zstd
 from twofold.formats.stored_zip import StoredZip
 from twofold_build.atomic import AtomicFile
 
