@@ -35,6 +35,7 @@ from twofold.publish.resolve import resolve_targets
         ("quetz+http://host", "has no channel"),
         ("anaconda:", "has no owner"),
         ("pipy", "there is no target 'pipy'"),
+        ("PyPI", "did you mean 'pypi'?"),
         ("README.md", "there is no target 'README.md'"),
     ],
 )

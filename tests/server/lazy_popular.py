@@ -37,7 +37,7 @@ from twofold.names import normalize_name
 from twofold.server.proxy import config, offer_list
 from twofold.server.registry import administration, queries
 from twofold.server.settings import Settings
-from twofold.server.store import files
+from twofold.server.store import files, offers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,7 +47,7 @@ HEAD = """\
 # A hundred packages offered by metadata alone
 
 The packages of [converted-packages.md](converted-packages.md), put on the list of a channel by
-`twofold admin offer --by-metadata` (with one release each, and all that they require), then one
+`twofold admin offer --by-metadata` (with five releases each, and all that they require), then one
 after the other solved and installed by py-rattler from the channel's `/lazy` and this machine's
 Python into an environment of its own, and imported there. `fetched` are the wheels that the
 registry fetched from its upstreams for this package: only those of packages that the solver chose,
@@ -90,12 +90,22 @@ def offer(place: Place, indexes: Sequence[config.UpstreamConfig], names: Iterabl
     for index in indexes:
         config.add(place.registry, "owner", "main", index)
     administration.change_rule(place.registry, "operator", "main", "lazy", "yes")
-    administration.change_rule(place.registry, "operator", "main", "offered-releases", "1")
+    administration.change_rule(place.registry, "operator", "main", "offered-releases", "5")
     offer_list.add(place.registry, place.owner, "main", names)
     channel = queries.get_channel(place.registry, place.owner, "main")
     done = offer_list.run_round(place.registry, channel)
     assert list_fetched(place) == set()
     return set(done.missing)
+
+
+def find_conda_name(place: Place, key: str) -> str:
+    """The name that the project has at `/lazy`."""
+    with place.registry.database.read() as db:
+        for subdir in ("noarch", "linux-64"):
+            for one in offers.list_shards(db, 1, subdir):
+                if one[0] == key:
+                    return one[1]
+    raise AssertionError(f"{key} is not offered")
 
 
 def list_fetched(place: Place) -> set[str]:
@@ -109,15 +119,19 @@ def install_and_import(place: Place, name: str, module: str, python: Path, work:
     before, start = list_fetched(place), time.perf_counter()
     prefix = work / name
     made = install_into_prefix(
-        [name.replace("_", "-")], [f"{place.channel}/lazy", python], prefix, cache=work / "cache"
+        [find_conda_name(place, name)],
+        [f"{place.channel}/lazy", python],
+        prefix,
+        cache=work / "cache",
     )
     seconds = time.perf_counter() - start
     fetched = list_fetched(place) - before
-    chosen = {normalize_name(one.name) for one in made}
-    assert {normalize_name(wheel.split("-")[0]) for wheel in fetched} <= chosen, fetched
+    chosen = {one.name for one in made}
+    keys = {normalize_name(wheel.split("-")[0]) for wheel in fetched}
+    assert {find_conda_name(place, key) for key in keys} <= chosen, fetched
     command = [prefix / "bin" / "python", "-c", f"import {module}"]
     subprocess.run(command, check=True, capture_output=True, text=True, timeout=120)
-    own = next(one.version for one in made if normalize_name(one.name) == name)
+    own = next(one.version for one in made if one.name == find_conda_name(place, name))
     return LazyProof(name, str(own), len(made), len(fetched), seconds)
 
 

@@ -169,9 +169,10 @@ def _find_public_index(settings: TargetSettings) -> str:
 
 def _unknown_target(word: str, known: dict[str, TargetSettings]) -> TwofoldError:
     names = sorted({*known, *list_pypirc_names()})
-    close = difflib.get_close_matches(word, names, n=1)
+    folded = {name.casefold(): name for name in names}
+    close = difflib.get_close_matches(word.casefold(), folded, n=1)
     hint = (
-        f"did you mean '{close[0]}'?"
+        f"did you mean '{folded[close[0]]}'?"
         if close
         else f"known names: {', '.join(names)}; or pass a URL"
     )
