@@ -122,7 +122,10 @@ def test_an_upstream_that_hangs_up_cuts_the_clients_and_the_next_one_begins_anew
     served: Place, static: StaticServer, wheel: Path
 ) -> None:
     static.fault = "cut"
-    assert open_stream(served, wheel).status_code == 503
+    response = open_stream(served, wheel)
+    if response.status_code != 503:  # the first bytes were there before the end was
+        with pytest.raises(requests.RequestException):
+            _ = response.content
     static.fault = None
     open_gate(static)
     assert open_stream(served, wheel).content == wheel.read_bytes()

@@ -38,6 +38,29 @@ else:
         return True
 
 
+#: Windows would write line ends of its own.
+_BINARY = getattr(os, "O_BINARY", 0)
+
+#: Where a read cannot say its place, one thread at a time moves to it.
+_moving = threading.Lock()
+
+
+def _read_at(handle: int, size: int, offset: int) -> bytes:
+    if hasattr(os, "pread"):
+        return os.pread(handle, size, offset)
+    with _moving:
+        os.lseek(handle, offset, os.SEEK_SET)
+        return os.read(handle, size)
+
+
+def _write_at(handle: int, block: bytes, offset: int) -> int:
+    if hasattr(os, "pwrite"):
+        return os.pwrite(handle, block, offset)
+    with _moving:
+        os.lseek(handle, offset, os.SEEK_SET)
+        return os.write(handle, block)
+
+
 log = logging.getLogger("twofold.server")
 
 #: Bytes that are held back until the file has been checked.
@@ -97,7 +120,7 @@ class Download:
 
     def write(self, block: bytes) -> None:
         """Append a block."""
-        os.pwrite(self._handle, block, self.size)
+        _write_at(self._handle, block, self.size)
         with self._changed:
             self.size += len(block)
             self._changed.notify_all()
@@ -120,7 +143,7 @@ class Download:
             self._changed.notify_all()
 
     def _open(self, flags: int) -> None:
-        before, self._handle = self._handle, os.open(self.path, flags, 0o600)
+        before, self._handle = self._handle, os.open(self.path, flags | _BINARY, 0o600)
         if before >= 0:
             os.close(before)
 
@@ -129,7 +152,7 @@ class Download:
     def follow_until_locked(self) -> bool:
         """Take the lock, following the process that has it; False if that one published it."""
         place = self.path.with_name(f"{self.path.name}.lock")
-        self._lock_handle = os.open(place, os.O_RDWR | os.O_CREAT, 0o600)
+        self._lock_handle = os.open(place, os.O_RDWR | os.O_CREAT | _BINARY, 0o600)
         while not _try_lock(self._lock_handle):
             self._follow()
             time.sleep(_POLL_SECONDS)
@@ -157,13 +180,13 @@ class Download:
             self._changed.notify_all()
 
     def _read_state(self) -> tuple[bytes, int | None]:
-        state, _, total = os.pread(self._lock_handle, 100, 0).strip().partition(b" ")
+        state, _, total = _read_at(self._lock_handle, 100, 0).strip().partition(b" ")
         return state, int(total) if total.isdigit() else None
 
     def _write_state(self, state: bytes) -> None:
         text = state if self.total is None else b"%s %d" % (state, self.total)
         if self._lock_handle >= 0:
-            os.pwrite(self._lock_handle, text.ljust(40), 0)
+            _write_at(self._lock_handle, text.ljust(40), 0)
 
     # The side that reads
 
@@ -194,7 +217,7 @@ class Download:
         sent = 0
         while (available := self._wait_beyond(sent)) > sent:
             while sent < available:
-                block = os.pread(self._handle, min(_BLOCK, available - sent), sent)
+                block = _read_at(self._handle, min(_BLOCK, available - sent), sent)
                 if not block:
                     break
                 sent += len(block)
