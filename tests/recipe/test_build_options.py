@@ -105,13 +105,13 @@ def test_conda_forges_pinning_is_read_from_a_channel_and_the_recipes_own_values_
     (channel / "noarch").mkdir(parents=True)
     package = CondaPackage("conda-forge-pinning", "2026.11.28", build="0", noarch="generic")
     writer = CondaWriter(channel / "noarch" / "conda-forge-pinning-2026.11.28-0.conda", package)
-    data = b"r_base: ['4.4']\nmpi: [nompi]\npin_run_as_build:\n  r-base: {max_pin: x.x}\n"
+    data = b"zlib: ['1.3']\nmpi: [nompi]\npin_run_as_build:\n  zlib: {max_pin: x.x}\n"
     entry = Entry("conda_build_config.yaml", data=data)
     writer.add(entry, Content(data, hashlib.sha256(data).digest()))
     writer.close()
     index_folder(channel)
     text = META.format(name="r-x") + "build: {noarch: generic}\n"
-    text += "requirements:\n  run:\n    - r-base {{ r_base }}\n    - mpi-{{ mpi }}\n"
+    text += "requirements:\n  run:\n    - zlib {{ zlib }}\n    - mpi-{{ mpi }}\n"
     folder = write_recipe(tmp_path / "r", text)
     (folder / "conda_build_config.yaml").write_text("mpi: [openmpi]\n", encoding="utf-8")
     plain = twofold("build", folder, "--render-only")
@@ -121,7 +121,7 @@ def test_conda_forges_pinning_is_read_from_a_channel_and_the_recipes_own_values_
     done = twofold("build", folder, *pinned)
     assert done.code == 0, done.err
     (found,) = json.loads(done.out)["packages"]
-    assert found["requirements"]["run"] == ["r-base 4.4.*", "mpi-openmpi"]
+    assert found["requirements"]["run"] == ["zlib 1.3.*", "mpi-openmpi"]
 
 
 def test_a_script_may_use_the_network_where_that_is_allowed(tmp_path: Path) -> None:

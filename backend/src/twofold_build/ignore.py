@@ -40,6 +40,9 @@ class IgnoreRule:
             return seen == self.glob
         if self.glob[0] == "*" and not self.anchored and is_plain(self.glob[1:]):
             return name.endswith(self.glob[1:])
+        endings = () if self.anchored else _list_endings(self.glob)
+        if endings:
+            return name.endswith(endings)
         if self._regex is None:
             import re
 
@@ -49,6 +52,15 @@ class IgnoreRule:
             except re.error:  # a range such as [z-a], which matches nothing
                 self._regex = re.compile(r"(?!)")
         return self._regex.match(seen) is not None
+
+
+def _list_endings(glob: str) -> tuple[str, ...]:
+    """Return the endings that `*.py[cod]` stands for, without a regular expression; else ()."""
+    before, _, after = glob[1:].partition("[")
+    marks = after[:-1]
+    if glob[0] != "*" or not is_plain(before) or not marks.isalnum() or after[-1] != "]":
+        return ()
+    return tuple(before + mark for mark in marks)
 
 
 def _translate_anchored(glob: str) -> str:
