@@ -55,7 +55,7 @@ class IgnoreRule:
 
 
 def _list_endings(glob: str) -> tuple[str, ...]:
-    """Return the endings that `*.py[cod]` stands for, without a regular expression; else ()."""
+    """Return the endings that `*.py[cod]` means, without a regular expression; else ()."""
     before, _, after = glob[1:].partition("[")
     marks = after[:-1]
     if glob[0] != "*" or not is_plain(before) or not marks.isalnum() or after[-1] != "]":
