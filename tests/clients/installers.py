@@ -81,3 +81,13 @@ class Clients:
 
     def conda_python(self, prefix: Path) -> Path:
         return prefix / "bin" / "python"
+
+
+def find_index() -> str:
+    """The index that pip uses here: of the environment, or pip's own."""
+    configured = os.environ.get("PIP_INDEX_URL")
+    if configured:
+        return configured
+    code = "from pip._internal.models.index import PyPI; print(PyPI.simple_url)"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return ran.stdout.strip()

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import os
 import platform
 import subprocess
 import sys
@@ -28,6 +27,7 @@ from urllib.parse import urlsplit
 
 import requests
 
+from tests.clients.installers import find_index
 from tests.convert.popular import ROOT, python_channel, read_list
 from tests.server.conftest import Place, new_place, serve
 from tests.servers.upstream import StaticServer
@@ -67,16 +67,6 @@ class LazyProof:
     fetched: int = 0
     seconds: float = 0.0
     failure: str = ""
-
-
-def find_index() -> str:
-    """The index that pip uses here: of the environment, or pip's own."""
-    configured = os.environ.get("PIP_INDEX_URL")
-    if configured:
-        return configured
-    code = "from pip._internal.models.index import PyPI; print(PyPI.simple_url)"
-    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    return ran.stdout.strip()
 
 
 def list_file_hosts(index: str) -> set[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
+from tests.clients.installers import find_index
 from tests.clients.rattler import install_specs
 from tests.factories.packages import make_python
 from tests.server.conftest import Place
@@ -34,16 +34,6 @@ PROJECTS = {
     "pyyaml": None,
     "numpy": None,
 }
-
-
-def find_index() -> str:
-    """The index that pip uses here: of the environment, or pip's own."""
-    configured = os.environ.get("PIP_INDEX_URL")
-    if configured:
-        return configured
-    code = "from pip._internal.models.index import PyPI; print(PyPI.simple_url)"
-    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    return ran.stdout.strip()
 
 
 def make_python_abi(folder: Path) -> Path:
