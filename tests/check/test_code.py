@@ -308,6 +308,14 @@ def test_a_missing_dependency_is_an_error_only_where_it_surely_fails(
     assert severities(unknown) == {"TF111": "warning", "TF301": "warning"}
 
 
+def test_a_dependency_that_no_table_has_is_unused_beside_relative_imports(
+    project: Callable[..., Path],
+) -> None:
+    files = code("from . import module1", module1="x = 1")
+    root = project(files, {"dependencies = []": 'dependencies = ["nobody-has-this"]'})
+    assert "TF112" in codes(root)
+
+
 @pytest.mark.parametrize(
     ("requirement", "source"),
     [

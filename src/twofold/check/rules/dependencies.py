@@ -158,7 +158,7 @@ class _DeclaredDependencies:
     def _tabled_names(self, key: str) -> set[str]:
         known = find_on_conda_forge(key)
         imported = known.imported if known else load_further_names().get(key, "")
-        return {imported, *find_import_names(key)}
+        return {*filter(None, [imported]), *find_import_names(key)}
 
 
 def _list_possible_names(module: str, names: Sequence[str]) -> set[str]:
