@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from twofold.check.facts.compiling import find_mistake
 from twofold.check.facts.model import Facts, is_open, is_shared
-from twofold.check.facts.syntax import find_features, has_lazy_annotations
+from twofold.check.facts.signs import has_lazy_annotations
+from twofold.check.facts.syntax import find_features
 from twofold.source_analysis.definitions import defined_names, find_dunder_all
 from twofold.source_analysis.imports import (
     PLAIN_STATEMENTS,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import cached_property
 
 from twofold.check.facts.model import Facts, is_open, is_shared
-from twofold.check.facts.signs import may_need_newer
+from twofold.check.facts.signs import has_lazy_annotations, may_need_newer
 from twofold.source_analysis.outline import may_import_inside, read_outline
 from twofold.source_analysis.top_level import split_top_level
 
@@ -88,9 +88,7 @@ class QuickFacts:
         return self.full.features if self._needs_newer() else ()
 
     def _needs_newer(self) -> bool:
-        is_lazy = any(
-            one.module == "__future__" and "annotations" in one.names for one in self.imports
-        )
+        is_lazy = has_lazy_annotations(self.imports)
         if not may_need_newer(self._source, self._oldest, is_lazy):
             return False
         cut = split_top_level(self._source)

@@ -8,6 +8,12 @@ import sys
 from twofold.check.stdlib_versions import BUILTINS
 from twofold.source_analysis.expressions import expression
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from twofold.source_analysis.model import Import
+
 #: A star after a comma or a bracket, or at the beginning of a line: behind a `[` it may be new
 #: (`a[b, *c]`).
 _STAR = expression(rb"[\[,][ \t]*\*[ \t]*[\w(\[]")
@@ -37,6 +43,11 @@ _SIGNS = (
     (12, rb"class[\s\\]++[\w\x80-\xff]++[\s\\]*+\["),
     (14, rb"except[\s\\*]*+[^\s\\*(:][^:\n]*+,"),
 )
+
+
+def has_lazy_annotations(imports: Iterable[Import]) -> bool:
+    """Whether the annotations of a module that imports these are not evaluated."""
+    return any(one.module == "__future__" and "annotations" in one.names for one in imports)
 
 
 def may_need_newer(source: bytes, oldest: int, is_lazy: bool) -> bool:

@@ -9,7 +9,7 @@ import ast
 import io
 import re
 import sys
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from itertools import chain
 from typing import TypeGuard
 
@@ -19,7 +19,6 @@ from twofold.check.stdlib_versions import BUILTINS
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from twofold.check.facts.model import Feature
-    from twofold.source_analysis.model import Import
 
 #: Kind of node (by name: an older interpreter lacks some) -> (minor version, what it is).
 _NODES = {
@@ -192,11 +191,6 @@ def _argument_features(
     annotations = [argument.annotation for argument in listed] + [node.returns]
     if any(annotation is not None and _is_union(annotation) for annotation in annotations):
         yield 10, "X | Y in an annotation that is evaluated"
-
-
-def has_lazy_annotations(imports: Iterable[Import]) -> bool:
-    """Whether the annotations of a module that imports these are not evaluated."""
-    return any(one.module == "__future__" and "annotations" in one.names for one in imports)
 
 
 def _is_union(annotation: ast.expr) -> bool:
