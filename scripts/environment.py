@@ -27,12 +27,14 @@ def prepare(*groups: str) -> dict[str, str]:
     if sys.version_info < (3, 11):  # noqa: UP036 - this file is what tells the user so
         sys.exit(f"twofold needs Python 3.11 or newer; this is {sys.version.split()[0]}")
     settings = [ROOT / "pyproject.toml", ROOT / "backend" / "pyproject.toml"]
-    wanted = hashlib.sha256(b"".join(path.read_bytes() for path in settings)).hexdigest()
-    wanted += " " + " ".join(groups)
+    digest = hashlib.sha256(b"".join(path.read_bytes() for path in settings)).hexdigest()
     stamp = FOLDER / "twofold-stamp.txt"
-    if not stamp.exists() or stamp.read_text(encoding="utf-8") != wanted:
+    noted = stamp.read_text(encoding="utf-8").split() if stamp.exists() else []
+    # Groups stay installed: scripts/docs and scripts/test in turn install nothing anew.
+    there = set(noted[1:]) if noted[:1] == [digest] else set()
+    if not noted or noted[0] != digest or not there.issuperset(groups):
         _install(groups)
-        stamp.write_text(wanted, encoding="utf-8")
+        stamp.write_text(" ".join([digest, *sorted(there.union(groups))]), encoding="utf-8")
     # A real virtual environment first on PATH: a version manager's shim before it makes every
     # client that looks for `python3` slow.
     return {

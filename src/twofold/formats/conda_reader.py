@@ -2,7 +2,7 @@
 
 A `.conda` is a zip of stored members around two tars under zstandard; a `.tar.bz2` is one tar.
 info/index.json becomes a record of repodata, which every client must read: one record of another
-type, or a match spec that no parser takes, makes a channel or a dependant unreadable for pixi and
+type, or a match spec that no parser takes, makes a channel or a dependent unreadable for pixi and
 rattler (CEP 16, 34 and rattler's PackageRecord).
 """
 
