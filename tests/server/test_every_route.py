@@ -28,6 +28,9 @@ MARK = "classified-summary"
 #: Routes open to everybody; they name nothing of a channel that the caller may not read.
 OPEN = {
     "GET /",
+    "GET /favicon.ico",
+    "GET /-/icon",
+    "GET /-/logo",
     "GET /healthz",
     "GET /readyz",
     "GET /metrics",

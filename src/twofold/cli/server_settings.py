@@ -87,6 +87,10 @@ _METAVARS = {
     "head_timeout": "SECONDS",
     "send_timeout": "SECONDS",
     "spool_quota": "BYTES",
+    "site_logo": "FILE",
+    "site_icon": "FILE",
+    "site_name": "NAME",
+    "site_notice": "TEXT",
 }
 
 #: Where the registry's data is: `admin` takes these too.
@@ -140,6 +144,10 @@ SERVING = (
     ServerOption(
         "log-reads", _parse_flag, False, "log every request, not only changes and failures"
     ),
+    ServerOption("site-name", str, "twofold", "name of the registry on its pages"),
+    ServerOption("site-notice", str, "", "text at the top of every page"),
+    ServerOption("site-logo", Path, None, "picture beside the name: SVG, PNG, JPEG or WebP"),
+    ServerOption("site-icon", Path, None, "icon of the browser's tab (default: twofold's)"),
 )
 
 
@@ -181,4 +189,5 @@ def read_settings(
         send_timeout=values["send_timeout"],
         connections_per_address=values["connections"],
         spool_quota=values["spool_quota"],
+        **{name: values[name] for name in ("site_name", "site_notice", "site_logo", "site_icon")},
     )

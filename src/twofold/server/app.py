@@ -21,7 +21,6 @@ from twofold.server.web import (
     anaconda,
     conda,
     error_responses,
-    html_pages,
     management,
     pypi,
     status,
@@ -29,6 +28,8 @@ from twofold.server.web import (
     uploads,
 )
 from twofold.server.web.credentials import StripToken
+from twofold.server.web.pages import reading, site
+from twofold.server.web.pages.error_pages import ErrorPages, with_page
 from twofold.server.web.request_body import Spool
 from twofold.server.web.status import Metrics
 
@@ -69,6 +70,7 @@ def _trust_roots(path: Path) -> tuple[Any, ...]:
 
 def create_app(settings: Settings, registry: Registry | None = None) -> Application:
     """Create the ASGI application; `settings.data` is created if necessary."""
+    site.check_pictures(settings)
     app = Starlette(
         routes=[
             *status.routes,
@@ -77,16 +79,17 @@ def create_app(settings: Settings, registry: Registry | None = None) -> Applicat
             *uploads.routes,
             *anaconda.routes,
             *pypi.routes,
-            *html_pages.routes,
+            *site.routes,
+            *reading.routes,
             *conda.routes,
         ],
-        middleware=[Middleware(StripToken)],
+        middleware=[Middleware(ErrorPages), Middleware(StripToken)],
         exception_handlers={
             Refused: error_responses.refused,
             TwofoldError: error_responses.storage_error,
             OSError: error_responses.storage_error,
             HTTPException: error_responses.http_error,
-            Exception: error_responses.internal_error,
+            Exception: with_page(error_responses.internal_error),
         },
     )
     app.router.redirect_slashes = False

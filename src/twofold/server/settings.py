@@ -16,7 +16,8 @@ class Settings:
     wherever a full URL is; '' means the one that each request names. `trusted_proxies` are the
     addresses and networks whose X-Forwarded-For and -Proto are believed, and which may open any
     number of connections. `head_timeout` is in seconds, and so is `send_timeout`, the time after
-    which a client that does not read its response is cut off.
+    which a client that does not read its response is cut off. The pages for people show
+    `site_name`, `site_notice` on every page, and the pictures `site_logo` and `site_icon`.
     """
 
     data: Path
@@ -36,6 +37,10 @@ class Settings:
     send_timeout: float = 60.0
     connections_per_address: int = 256
     spool_quota: int = 64 << 30
+    site_name: str = "twofold"
+    site_notice: str = ""
+    site_logo: Path | None = None
+    site_icon: Path | None = None
 
     @property
     def own_audience(self) -> str:

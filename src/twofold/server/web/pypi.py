@@ -14,6 +14,7 @@ from twofold.server.pages.page_updates import HTML, JSON, make_etag
 from twofold.server.proxy import listings, pages
 from twofold.server.proxy.fetch import FileRequest
 from twofold.server.registry import queries
+from twofold.server.web.accept import parse_accept
 from twofold.server.web.credentials import (
     authenticate,
     get_registry,
@@ -53,17 +54,8 @@ _MEDIA_TYPES = {
 def negotiate(accept: str) -> tuple[str, str]:
     """Return (media type, form) for an Accept header; text/html if nothing matches (PEP 691)."""
     best, best_quality = (PLAIN_MEDIA, HTML), 0.0
-    for part in accept.split(","):
-        media, *parameters = (word.strip() for word in part.split(";"))
-        quality = 1.0
-        for parameter in parameters:
-            name, _, value = parameter.partition("=")
-            if name.strip().lower() == "q":
-                try:
-                    quality = float(value)
-                except ValueError:
-                    quality = 0.0
-        offer = _MEDIA_TYPES.get(media.lower())
+    for media, quality in parse_accept(accept).items():
+        offer = _MEDIA_TYPES.get(media)
         if offer is not None and quality > best_quality:
             best, best_quality = offer, quality
     return best

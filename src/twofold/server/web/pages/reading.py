@@ -1,24 +1,14 @@
-"""HTML pages of the registry, a channel and a project, without scripts.
-
-The templates escape all text of others; descriptions are rendered by readme_renderer, as on
-PyPI. The content security policy of the pages allows only their own style sheet and forms to
-this server: no script, no image, no frame.
-"""
+"""The pages of the registry, a channel and a project, for reading."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Mapping
-from functools import cache
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
-import twofold
 from twofold.errors import Refused
 from twofold.names import normalize_name
 from twofold.server.context import Registry
@@ -30,11 +20,7 @@ from twofold.server.proxy import listings
 from twofold.server.proxy.listings import RemoteListing
 from twofold.server.registry import administration, labels, queries
 from twofold.server.web.credentials import authenticate, get_registry
-
-if TYPE_CHECKING:
-    from jinja2 import Environment
-
-_TEMPLATES = Path(__file__).parent / "templates"
+from twofold.server.web.pages.render import render
 
 #: Maximum number of an upstream's files on a project's page.
 MAX_REMOTE = 100
@@ -43,46 +29,12 @@ MAX_REMOTE = 100
 MAX_PROJECTS = 200
 
 
-@cache
-def _load_environment() -> Environment:
-    """Imports jinja2 with the first page: most servers only have programs as clients."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    loader = FileSystemLoader(_TEMPLATES)
-    return Environment(loader=loader, autoescape=True, trim_blocks=True, undefined=StrictUndefined)
-
-
-@cache
-def _load_style() -> tuple[str, str]:
-    """Return the style sheet and its hash for the content security policy."""
-    text = (_TEMPLATES / "style.css").read_text(encoding="utf-8")
-    digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
-    return text, f"'sha256-{digest}'"
-
-
-def _render(name: str, request: Request, public: bool, **values: Any) -> Response:
-    from markupsafe import Markup
-
-    text, digest = _load_style()
-    root = str(request.base_url).rstrip("/")
-    template = _load_environment().get_template(name)
-    body = template.render(style=Markup(text), root=root, **values)
-    policy = f"default-src 'none'; style-src {digest}; form-action 'self'; base-uri 'none'"
-    headers = {
-        "content-security-policy": f"{policy}; frame-ancestors 'none'",
-        "x-content-type-options": "nosniff",
-        "referrer-policy": "same-origin",
-        "cache-control": "no-cache" if public else "private, no-cache",
-    }
-    return HTMLResponse(body, 200, headers)
-
-
 def show_landing(request: Request) -> Response:
     """List channels the caller can read."""
     actor = authenticate(request)
     found = administration.list_readable_channels(get_registry(request), actor)
     public = actor is ANONYMOUS
-    return _render("landing.html", request, public, channels=found, version=twofold.__version__)
+    return render(request, "landing.html", {"channels": found}, public=public)
 
 
 def show_channel(request: Request) -> Response:
@@ -104,18 +56,16 @@ def show_channel(request: Request) -> Response:
     ]
     remote = listings.search_remote(registry, View(actor, found.name), q) if q else []
     names = sorted(set(labels.list_labels(registry, actor, found.name)) - {"main"})
-    return _render(
-        "channel.html",
-        request,
-        found.public,
-        channel=found,
-        projects=shown,
-        remote=remote,
-        more=len(hits) > MAX_PROJECTS,
-        labels=names,
-        q=q,
+    values = {
+        "channel": found,
+        "projects": shown,
+        "remote": remote,
+        "more": len(hits) > MAX_PROJECTS,
+        "labels": names,
+        "q": q,
         **_get_urls(request, found),
-    )
+    }
+    return render(request, "channel.html", values, public=found.public)
 
 
 def _list_clients(hit: queries.SearchHit) -> str:
@@ -154,20 +104,17 @@ def show_project(request: Request) -> Response:
         registry.description_renderer,
         [file for file in files if file.version == newest],
     )
-    return _render(
-        "project.html",
-        request,
-        found.public,
-        channel=found,
-        project=known,
-        newest=newest or (remote[0].version if remote else ""),
-        remote=[_describe_remote(one) for one in remote[:MAX_REMOTE]],
-        more_remote=len(remote) > MAX_REMOTE,
-        upstream=upstream,
-        for_pip=bool(remote) or any(not file.kind.is_conda for file in files),
-        for_conda=any(file.kind.is_conda for file in files),
-        remarks=[file.remark for file in reversed(files) if file.remark],
-        releases=[
+    values = {
+        "channel": found,
+        "project": known,
+        "newest": newest or (remote[0].version if remote else ""),
+        "remote": [_describe_remote(one) for one in remote[:MAX_REMOTE]],
+        "more_remote": len(remote) > MAX_REMOTE,
+        "upstream": upstream,
+        "for_pip": bool(remote) or any(not file.kind.is_conda for file in files),
+        "for_conda": any(file.kind.is_conda for file in files),
+        "remarks": [file.remark for file in reversed(files) if file.remark],
+        "releases": [
             _describe_release(
                 version,
                 [file for file in files if file.version == version],
@@ -176,11 +123,12 @@ def show_project(request: Request) -> Response:
             )
             for version in versions
         ],
-        summary=description.summary,
-        facts=description.facts,
-        description=html,
+        "summary": description.summary,
+        "facts": description.facts,
+        "description": html,
         **addresses,
-    )
+    }
+    return render(request, "project.html", values, public=found.public)
 
 
 def _find_project(
