@@ -294,3 +294,14 @@ def test_long_paths_survive(built: Built, tmp_path: Path) -> None:
         subprocess.run(["tar", "xzf", files.sdist, "-C", tmp_path], check=True)
         top = tmp_path / "long_paths-1.0"
         assert all((top / name).is_file() for name in names)
+
+
+def test_an_empty_readme_keeps_its_type(tmp_path: Path) -> None:
+    (tmp_path / "p.py").write_text("")
+    (tmp_path / "README.md").write_text("")
+    (tmp_path / "pyproject.toml").write_text(
+        '[project]\nname = "p"\nversion = "1"\nreadme = "README.md"\n'
+    )
+    assert b"\nDescription-Content-Type: text/markdown; charset=UTF-8\n" in (
+        make_plan(tmp_path).metadata
+    )

@@ -429,3 +429,26 @@ def test_the_end_of_a_build_compares_the_sdist_with_what_git_tracks(
     reports.clear()
     build_project(root, BuildRequest(["wheel"], report=reports.append))
     assert not any("TF213" in text for text in reports)
+
+
+_ON_A_URL = '\ndependencies = ["six", "own @ https://example.org/own-1.0-py3-none-any.whl"]\n'
+
+
+def test_a_requirement_of_a_url_leaves_out_the_conda_package_unless_it_is_named(
+    project: Project, twofold: Callable[..., CommandResult]
+) -> None:
+    root = project("flat_layout")
+    text = (root / "pyproject.toml").read_text("utf-8")
+    wanted = text.replace("[project]", f"[project]{_ON_A_URL}", 1)
+    (root / "pyproject.toml").write_text(wanted, encoding="utf-8")
+    ran = twofold("build", root)
+    assert (ran.code, ran.err.count("warning: no conda package: 'own @ https://")) == (0, 1)
+    built = json.loads((root / "dist/.twofold-build.json").read_text("utf-8"))["artifacts"]
+    assert [one["kind"] for one in built] == ["sdist", "wheel"]
+    assert not (root / "conda-bld").exists()
+    assert "flat_sample-0.1.tar.gz" in twofold("build", root, "--list").out
+    for named in (("--conda",), ("--only", "wheel,conda"), ("--only", "conda", "--list")):
+        ran = twofold("build", root, *named, "--out", root / "other")
+        assert (ran.code, "--only sdist,wheel builds without conda" in ran.err) == (1, True)
+        assert not list((root / "other").rglob("*.whl"))
+    assert twofold("build", root / "dist/flat_sample-0.1.tar.gz").code == 0

@@ -330,3 +330,23 @@ def test_pips_settings_are_read_from_its_files_and_variables(
     assert (found["cert"], found["no-index"]) == ("/named.pem", "1")
     monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
     assert "cert" not in read_pip_settings()
+
+
+def test_all_that_was_made_is_delivered_or_nothing(tmp_path: Path) -> None:
+    root = write(tmp_path / "project", *BACKENDS["flit"])
+    text = (root / "pyproject.toml").read_text("utf-8")
+    on_a_url = text.replace('["packaging"]', '["own @ https://example.org/own-1.0.tar.gz"]')
+    (root / "pyproject.toml").write_text(on_a_url, encoding="utf-8")
+    heard: list[str] = []
+    with pytest.raises(ProjectErrors, match="names a URL"):
+        build_project(root, BuildRequest(("sdist", "wheel", "conda"), report=heard.append))
+    assert not (root / "dist").exists()
+    made = build_project(root, BuildRequest(report=heard.append))
+    assert [built.kind for built in made.artifacts] == ["sdist", "wheel"]
+    assert any(line.startswith("warning: no conda package: 'own @") for line in heard)
+    (root / "pyproject.toml").write_text(text, encoding="utf-8")
+    shutil.rmtree(root / "dist")
+    (root / "conda-bld").write_text("in the way", encoding="utf-8")
+    with pytest.raises(OSError, match="conda-bld"):
+        build_project(root, BuildRequest())
+    assert not list((root / "dist").iterdir())

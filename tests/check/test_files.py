@@ -159,6 +159,10 @@ FILES: dict[str, tuple[Callable[[Path], Path], Callable[[Path], Path]]] = {
         lambda folder: write_wheel(folder, None, GOOD, "other-1.0.0-py3-none-any.whl"),
         sound,
     ),
+    "TF413": (
+        lambda folder: sound(folder).rename(folder / "my_package-1.0.0-py2.py3-none-any.whl"),
+        sound,
+    ),
     "TF406": (wheel(Requires_Python="3.9 or so"), sound),
     "TF407": (of_linux, of_manylinux),
     "TF412": (wheel(Metadata_Version="2.3"), wheel(Metadata_Version="2.4")),
@@ -231,13 +235,13 @@ def test_a_wheel_with_more_than_its_sdist_is_reported(tmp_path: Path) -> None:
     assert [(f.code, f.where) for f in found] == [("TF408", f"{made.name}: my_package/more.py")]
 
 
-@pytest.mark.parametrize("name", ["class", "a.def", "x-y", "a ; public", "a;"])
+@pytest.mark.parametrize("name", ["class", "a.def", "x-stubs", "a ; public", "a;"])
 def test_an_import_name_that_packaging_refuses_is_reported(name: str, tmp_path: Path) -> None:
     def metadata(value: str) -> str:
         return with_fields(Import_Name=value, Metadata_Version="2.5")
 
     found = check_file(write_wheel(tmp_path, None, metadata(name)))
-    assert [f.code for f in found] == ["TF406"]
+    assert [f.code for f in found] == ["TF412"]
     assert check_file(write_wheel(tmp_path, None, metadata("my_package; private"))) == []
     newer = check_file(write_wheel(tmp_path, None, with_fields(Import_Name="my_package")))
     assert [f.code for f in newer] == ["TF412"]

@@ -62,6 +62,14 @@ MODULES = {
         "from importlib import import_module, metadata\nimport_module('a')\n"
         "@b(import_module('c'))\ndef d(): pass\ne = [import_module('f') for g in h]\n"
     ),
+    "calls under other names": (
+        "from importlib import import_module as load\nimport importlib as i\nload('a')\n"
+        "if i.import_module('b'): pass\nimport_module('c')\n"
+    ),
+    "calls of the function behind import": (
+        "__import__('a').b\nclass C:\n    d = __import__('e.f')\n"
+        "def g(h=__import__('i')): __import__('j')\n__import__('k', level=1)\n"
+    ),
     "assignments of every form": (
         "a = b = 1\nc, d = e = 2\nf: int = 3\ng: int\nh += 1\ni.j = 4\nk = f(l=1)\n[m, n] = 1, 2\n"
         "(o := 5)\np = {'q': 1}['r'] = 2\ns, *t = u\nv = 'x=y'; w = 1\nx = f(y=1).z = 2\n"

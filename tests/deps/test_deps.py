@@ -280,6 +280,35 @@ def test_import_module_with_a_literal_is_an_import(tmp_path: Path) -> None:
     assert found["PyYAML"].places == ("my_package.py:4",)
 
 
+OTHER_CALLS = """\
+import importlib as il, importlib.util
+from importlib import (import_module
+    as load)
+
+if il.import_module("yaml"):
+    orjson = load("orjson")
+__import__("simdjson.inner").x()
+
+@load("attr").s
+def later(a=builtins.__import__(name="docutils")):
+    for one in importlib.import_module("rich").all():
+        with builtins.__import__("markdown"):
+            pass
+
+__import__("own", globals(), locals(), [], 1)
+__import__("own", level=1)
+other.import_module("own")
+"""
+
+
+def test_calls_under_other_names_are_imports(tmp_path: Path) -> None:
+    code = OTHER_CALLS
+    found = find_in(write_project(tmp_path, {"pyproject.toml": HEAD, "my_package.py": code}))
+    names = {"PyYAML", "attrs", "docutils", "orjson", "simdjson"}
+    assert {one.name for one in found.values() if one.status.value == "missing"} == names
+    assert found.keys() - names == {"Markdown", "rich"}
+
+
 def test_names_that_only_type_checkers_have_are_no_dependencies(tmp_path: Path) -> None:
     code = (
         "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n"

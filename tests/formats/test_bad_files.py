@@ -160,7 +160,7 @@ def test_a_wheel_that_was_renamed_to_other_tags_is_found(tmp_path: Path) -> None
     path = write_wheel(tmp_path)
     renamed = path.rename(tmp_path / "my_package-1.0.0-cp311-cp311-win_amd64.whl")
     assert "the tags in WHEEL (py3-none-any)" in str(find_problems(renamed))
-    assert {f.severity for f in check_file(renamed) if f.code == "TF405"} == {"warning"}
+    assert {f.severity for f in check_file(renamed) if f.code == "TF413"} == {"warning"}
 
 
 @pytest.mark.parametrize(

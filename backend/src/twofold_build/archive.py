@@ -96,7 +96,7 @@ _hashes: list[Callable[..., _Hash]] = []
 
 
 def choose_hashes(size: int) -> None:
-    """Choose the hash functions of this process for the build of `size` bytes."""
+    """Choose the hash functions for the build of `size` bytes, while OpenSSL is not loaded."""
     _hashes[:] = _find_own_hashes() if size <= _MAX_WITHOUT_OPENSSL else []
 
 
@@ -122,16 +122,19 @@ def _find_hashes() -> list[Callable[..., _Hash]]:
 
 def new_sha256(data: bytes = b"") -> _Hash:
     """Return the SHA-256 hash of bytes, to which more may be added."""
-    if not _hashes:
-        _hashes.extend(_find_hashes())
-    return _hashes[0](data)
+    return _get_hashes()[0](data)
 
 
 def new_md5() -> _Hash:
     """Return an empty MD5 hash: old clients expect one, nothing relies on it."""
-    if not _hashes:
-        _hashes.extend(_find_hashes())
-    return _hashes[1](usedforsecurity=False)
+    return _get_hashes()[1](usedforsecurity=False)
+
+
+def _get_hashes() -> list[Callable[..., _Hash]]:
+    """The chosen functions; OpenSSL's once anything in the process has loaded it."""
+    if not _hashes or (_hashes[0].__module__ != "_hashlib" and "_hashlib" in sys.modules):
+        _hashes[:] = _find_hashes()
+    return _hashes
 
 
 def to_content(data: bytes) -> Content:

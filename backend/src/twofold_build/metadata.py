@@ -81,7 +81,7 @@ def _fields(project: Project) -> Iterator[tuple[str, str]]:
     for label, address in project.urls.items():
         yield "Project-URL", f"{label}, {address}"
     yield from _render_extras(project)
-    if project.readme_text:
+    if project.readme_type:
         yield "Description-Content-Type", _content_type(project.readme_type)
 
 

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import os
 
-from twofold.building.options import BuiltFile
+from twofold.building.options import BuiltFile, hint_at_other_kinds
 from twofold.convert.package_builder import Layout, PackageBuilder
+from twofold.convert.requirements import DirectReference
 from twofold_build import names
 from twofold_build.archive import new_md5, new_sha256
 from twofold_build.atomic import write_atomically
-from twofold_build.errors import Problem, ProjectErrors, TwofoldError
+from twofold_build.errors import ProjectErrors, TwofoldError
 from twofold_build.metadata import TAG
 
 TYPE_CHECKING = False
@@ -32,7 +33,8 @@ def list_packages(planned: BuildPlan) -> list[CondaPackage]:
     """The conda packages of a project, made from the metadata of its wheel.
 
     One, unless markers make several; after them those of its extras, where `extras-as-packages` is
-    true. What conda cannot express stops the build, and the hint says how to build without it.
+    true. Raises DirectReference where nothing but that is wrong, ProjectErrors for anything else
+    that conda cannot express: its hint says how to build without it.
     """
     from twofold.convert import find_metadata_near, make_all_packages, parse_options
 
@@ -43,16 +45,10 @@ def list_packages(planned: BuildPlan) -> list[CondaPackage]:
     points = planned.dist_info_files.get("entry_points.txt")
     try:
         return make_all_packages(planned.metadata, points, [TAG], options)
+    except DirectReference:
+        raise  # what to do without a conda package depends on the request
     except TwofoldError as error:
         raise ProjectErrors(hint_at_other_kinds(error)) from error
-
-
-def hint_at_other_kinds(error: TwofoldError) -> list[Problem]:
-    """The problems of a conda package, each with the way to build without it."""
-    return [
-        Problem(p.message, f"{p.hint}; --only sdist,wheel builds without conda", p.where)
-        for p in error.problems
-    ]
 
 
 class CondaOutputs:

@@ -22,12 +22,12 @@ from twofold_build.plan import make_plan
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
-
+    from twofold.building.conda_outputs import MetapackageAdapter
     from twofold.building.options import BuildResult
     from twofold.conda_metadata import CondaPackage
+    from twofold.convert.package_builder import PackageBuilder
     from twofold_build.archive import Content, Entry
+    from twofold_build.plan import BuildPlan
 
 
 @dataclass(frozen=True)
@@ -73,35 +73,52 @@ def list_project(root: str | os.PathLike[str], request: BuildRequest) -> Project
         kinds = without_sdist(source, request.kinds)
         with open_sdist(source) as tree:
             if has_native_backend(tree):
-                return _list_planned(tree, kinds)
+                return _list_planned(tree, request.with_kinds(kinds))
             return _list_built(tree, request.with_kinds(kinds), from_sdist=True)
     if has_native_backend(source):
-        return _list_planned(source, request.kinds)
+        return _list_planned(source, request)
     return _list_built(source, request)
 
 
-def _list_planned(folder: str, kinds: Sequence[str]) -> ProjectListing:
+def _list_planned(folder: str, request: BuildRequest) -> ProjectListing:
     """List a project of our own backend with writers that only list."""
     from twofold_build import sdist, wheel
 
+    kinds = request.kinds
     planned = make_plan(folder)
     stem = planned.project.file_stem
     sdists = [ListWriter(sdist.format_sdist_filename(stem))] if "sdist" in kinds else []
     wheels = [ListWriter(wheel.format_wheel_filename(stem))] if "wheel" in kinds else []
     listers: list[ListWriter] = [*sdists, *wheels]
-    conda_kinds = [kind for kind in kinds if kind in ("conda", "tar.bz2")]
-    adapted = []
-    if conda_kinds:
-        from twofold.building.conda_outputs import adapter_for, list_packages
-
-        for package in list_packages(planned):
-            for kind in conda_kinds:
-                lister = PackageLister(f"{package.subdir}/{package.stem}.{kind}", package)
-                listers.append(lister)
-                adapted.append(adapter_for(lister, package, planned))
+    packages, adapted = _list_packages(planned, request)
+    listers += packages
     write_artifacts(planned, sdists, [*wheels, *adapted])
     artifacts = {lister.name: lister.entries for lister in listers}
     return ProjectListing(artifacts, sorted(set(planned.selection.left_out)))
+
+
+def _list_packages(
+    planned: BuildPlan, request: BuildRequest
+) -> tuple[list[PackageLister], list[PackageBuilder | MetapackageAdapter]]:
+    """The listers of the conda packages, and the takers of the wheel's entries before them."""
+    conda_kinds = [kind for kind in request.kinds if kind in ("conda", "tar.bz2")]
+    if not conda_kinds:
+        return [], []
+    from twofold.building.conda_outputs import adapter_for, list_packages
+    from twofold.convert.requirements import DirectReference
+
+    listers, adapted = [], []
+    try:
+        packages = list_packages(planned)
+    except DirectReference as error:
+        request.leave_out_conda(error)
+        return [], []
+    for package in packages:
+        for kind in conda_kinds:
+            lister = PackageLister(f"{package.subdir}/{package.stem}.{kind}", package)
+            listers.append(lister)
+            adapted.append(adapter_for(lister, package, planned))
+    return listers, adapted
 
 
 def _list_built(folder: str, request: BuildRequest, from_sdist: bool = False) -> ProjectListing:

@@ -13,7 +13,7 @@ from twofold_build.plan import BuildPlan, make_plan
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from typing import Any
 
     from twofold.building.conda_outputs import CondaOutputs
@@ -48,13 +48,9 @@ def build_native(root: str, out: str, request: BuildRequest) -> BuildResult:
     try:
         conda_kinds = [kind for kind in request.kinds if kind in ("conda", "tar.bz2")]
         if conda_kinds:
-            from twofold.building.conda_outputs import CondaOutputs
-
             # First: what conda cannot express is an error before any file is opened.
-            conda = CondaOutputs(planned, os.path.join(out, "conda-bld"), conda_kinds)
-            wheels += conda.writers
-            for note in conda.notes:
-                request.report(note)
+            conda = _open_conda(planned, os.path.join(out, "conda-bld"), conda_kinds, request)
+            wheels += conda.writers if conda else ()
         if "sdist" in request.kinds:
             sdists.append(_open_sdist(planned, os.path.join(out, "dist"), finished))
         if "wheel" in request.kinds:
@@ -94,6 +90,23 @@ def _read_and_check(planned: BuildPlan, request: BuildRequest) -> dict[str, Cont
     errors = find_build_errors(project.root, project, planned.selection, contents)
     stop_at_errors(errors, request.report)
     return contents
+
+
+def _open_conda(
+    planned: BuildPlan, channel: str, kinds: Sequence[str], request: BuildRequest
+) -> CondaOutputs | None:
+    """Open the conda packages; None where there can be none and the user named none."""
+    from twofold.building.conda_outputs import CondaOutputs
+    from twofold.convert.requirements import DirectReference
+
+    try:
+        conda = CondaOutputs(planned, channel, kinds)
+    except DirectReference as error:
+        request.leave_out_conda(error)
+        return None
+    for note in conda.notes:
+        request.report(note)
+    return conda
 
 
 def _open_sdist(

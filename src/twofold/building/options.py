@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from twofold.check import Finding
+    from twofold.errors import Problem, TwofoldError
 
 #: The manifest of the last build, in dist/.
 MANIFEST_NAME = ".twofold-build.json"
@@ -51,18 +52,20 @@ class BackendOptions:
 class BuildRequest:
     """What to build, where, and who listens.
 
-    `kinds` as in KINDS. `out` is the folder for dist/ and conda-bld/ (the project's
-    root when None). `report` takes remarks for the user, `progress` (bytes done, bytes in all).
+    `kinds` as in KINDS; None means DEFAULT_KINDS, without the conda package where a
+    requirement names a URL, which only a wheel can have. `out` is the folder for dist/ and
+    conda-bld/ (the project's root when None). `report` takes remarks for the user, `progress`
+    (bytes done, bytes in all).
     `backend` says how another backend is run.
     `is_checked` is False for the source of a recipe, which the packager did not write and cannot
     change: the rules of `twofold check` then stop nothing.
     """
 
-    __slots__ = ("backend", "is_checked", "kinds", "out", "progress", "report")
+    __slots__ = ("backend", "is_checked", "kinds", "needs_conda", "out", "progress", "report")
 
     def __init__(
         self,
-        kinds: Sequence[str] = DEFAULT_KINDS,
+        kinds: Sequence[str] | None = None,
         out: str | os.PathLike[str] | None = None,
         report: Callable[[str], None] | None = None,
         progress: Callable[[int, int], None] | None = None,
@@ -70,7 +73,8 @@ class BuildRequest:
         *,
         is_checked: bool = True,
     ) -> None:
-        self.kinds = tuple(kinds)
+        self.kinds = tuple(DEFAULT_KINDS if kinds is None else kinds)
+        self.needs_conda = kinds is not None
         self.out = out
         self.report = report or _ignore_remark
         self.progress = progress
@@ -79,7 +83,7 @@ class BuildRequest:
 
     def with_kinds(self, kinds: Sequence[str]) -> BuildRequest:
         """Return the same request for other kinds."""
-        return BuildRequest(
+        made = BuildRequest(
             kinds,
             self.out,
             self.report,
@@ -87,6 +91,17 @@ class BuildRequest:
             self.backend,
             is_checked=self.is_checked,
         )
+        made.needs_conda = self.needs_conda
+        return made
+
+    def leave_out_conda(self, error: TwofoldError) -> None:
+        """Report why there will be no conda package. Raises `error` where one was named."""
+        if self.needs_conda:
+            from twofold.errors import ProjectErrors
+
+            raise ProjectErrors(hint_at_other_kinds(error)) from error
+        for problem in error.problems:
+            self.report(f"warning: no conda package: {problem.message}; {problem.hint}")
 
 
 class BuiltFile:
@@ -116,6 +131,16 @@ class BuildResult:
         self.artifacts: list[BuiltFile] = []
         self.steps: list[tuple[str, float]] = []
         self.seconds = 0.0
+
+
+def hint_at_other_kinds(error: TwofoldError) -> list[Problem]:
+    """The problems of a conda package, each with the way to build without it."""
+    from twofold.errors import Problem
+
+    return [
+        Problem(p.message, f"{p.hint}; --only sdist,wheel builds without conda", p.where)
+        for p in error.problems
+    ]
 
 
 def stop_at_errors(found: Sequence[Finding], report: Callable[[str], None]) -> None:

@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from gzip import BadGzipFile
 from pathlib import Path
 
+from twofold.building.delivery import deliver, make_conda_packages
 from twofold.building.git_comparison import GitComparison
 from twofold.building.isolation import BuildEnvironment, run_captured
 from twofold.building.native import admits_version
@@ -25,7 +26,6 @@ from twofold.building.options import (
     BackendOptions,
     BuildRequest,
     BuildResult,
-    BuiltFile,
     stop_at_errors,
 )
 from twofold.errors import BadFile, ProjectErrors, SubprocessFailed, TwofoldError
@@ -68,7 +68,9 @@ def build_with_backend(
             with _Step(result, request, "checks of what was built"):
                 built = [path for path in (sdist, wheel) if path is not None]
                 _check_artifacts(project, built, request)
-        _deliver(result, request, Path(out), {"sdist": sdist, "wheel": wheel}, options)
+        made = {"sdist": sdist, "wheel": wheel}
+        packages = make_conda_packages(wheel, draft / "conda-bld", request, options)
+        deliver(result, request, Path(out), made, packages)
         if sdist is not None:
             comparison.finish(_list_members(sdist))
     return result
@@ -290,60 +292,3 @@ def unpack_sdist(sdist: Path, folder: Path) -> Path:
     if len(tops) != 1:
         raise SubprocessFailed(f"{sdist.name} holds {len(tops)} folders, not one (PEP 517)")
     return tops[0]
-
-
-def _deliver(
-    result: BuildResult,
-    request: BuildRequest,
-    out: Path,
-    made: dict[str, Path | None],
-    options: CondaOptions | None,
-) -> None:
-    """Copy the requested files to their final place, and make conda packages of the wheel."""
-    from twofold.formats.reader import read_artifact
-
-    files = {kind: path for kind, path in made.items() if path is not None}
-    artifact = read_artifact(next(iter(files.values())))
-    result.name, result.version = artifact.name, artifact.version
-    for kind, path in files.items():
-        if kind in request.kinds:
-            result.artifacts.append(_copy(kind, path, out / "dist"))
-    kinds = [kind for kind in request.kinds if kind not in ("sdist", "wheel")]
-    if "wheel" not in files or not kinds or options is None:
-        return
-    if packages := _conda_packages(files["wheel"], out / "conda-bld", kinds, options):
-        result.artifacts += packages
-        from twofold.index.folder import index_folder
-
-        index_folder(out / "conda-bld")
-
-
-def _copy(kind: str, path: Path, folder: Path) -> BuiltFile:
-    from twofold_build.atomic import AtomicFile
-
-    with path.open("rb") as source, AtomicFile(folder / path.name) as file:
-        while piece := source.read(1 << 20):
-            file.write(piece)
-    return BuiltFile(kind, file.path, file.sha256, file.size)
-
-
-def _conda_packages(
-    wheel: Path, channel: Path, kinds: Sequence[str], options: CondaOptions
-) -> list[BuiltFile]:
-    """The wheel's conda packages, each in the requested kinds."""
-    from twofold.building.conda_outputs import hash_file, hint_at_other_kinds, open_writer
-    from twofold.convert.wheel import make_wheel_packages, write_package
-    from twofold.formats.wheel import WheelFile
-
-    made = []
-    with WheelFile(wheel) as source:
-        try:
-            packages = make_wheel_packages(source, options)
-        except TwofoldError as error:
-            raise ProjectErrors(hint_at_other_kinds(error)) from error
-        for package in packages:
-            for kind in kinds:
-                path = str(channel / package.subdir / f"{package.stem}.{kind}")
-                write_package(source, package, open_writer(kind, path, package))
-                made.append(hash_file(kind, path)[0])
-    return made

@@ -148,9 +148,7 @@ def _structure_findings(path: Path, problems: Iterable[Problem]) -> list[Finding
     for problem in dict.fromkeys(problems):
         code = next(code for code, is_owner in structure.PREDICATES.items() if is_owner(problem))
         where = problem.where if problem.where.startswith(path.name) else path.name
-        severity = "warning" if structure.is_about_tags(problem) else ""
-        violation = Violation(problem.message, problem.hint, where, severity=severity)
-        findings.append(BY_CODE[code].make_finding(violation))
+        findings.append(BY_CODE[code].make_finding(Violation(problem.message, problem.hint, where)))
     return findings
 
 

@@ -87,6 +87,7 @@ TF409 E all           wheel-unlike-sdist     The metadata of wheel and sdist dif
 TF410 W -             old-file-name          The file name is not normalized.
 TF411 E pypi          second-sdist           A release has more than one sdist.
 TF412 P pypi          refused-metadata       PyPI refuses the metadata of a built file.
+TF413 W -             tag-mismatch           WHEEL names other tags than the file name.
 """
 
 

@@ -229,13 +229,13 @@ def require_current(project: str) -> None:
         )
 
 
-def _kinds(only: str | None, named: list[str]) -> tuple[str, ...]:
+def _kinds(only: str | None, named: list[str]) -> tuple[str, ...] | None:
     """The kinds to build: those of `--only` and of the options --sdist, --wheel, --conda."""
-    from twofold.building.options import DEFAULT_KINDS, KINDS
+    from twofold.building.options import KINDS
     from twofold.errors import UsageError
 
     if only is None and not named:
-        return DEFAULT_KINDS
+        return None
     wanted = [word.strip() for word in (only or "").split(",") if word.strip()]
     for word in wanted:
         if word not in KINDS:

@@ -6,7 +6,7 @@ that extra.
 
 from __future__ import annotations
 
-from twofold.convert.requirements import Requirement, parse_requirement
+from twofold.convert.requirements import DirectReference, Requirement, parse_requirement
 from twofold.convert.wheel_tags import MarkerScope
 from twofold.errors import Problem, TwofoldError
 from twofold.formats.core_metadata import CoreMetadata, parse_metadata
@@ -45,8 +45,12 @@ class Requirements:
 
 
 def read_requirements(parsed: CoreMetadata, options: CondaOptions) -> Requirements:
-    """Sort the requirements of a project. Raises TwofoldError with all their problems."""
+    """Sort the requirements of a project. Raises TwofoldError with all their problems.
+
+    Where each of them is a direct reference, the error is a DirectReference.
+    """
     problems: list[Problem] = []
+    are_direct = True
     found = Requirements()
     for text in parsed.requires_dist:
         try:
@@ -55,8 +59,9 @@ def read_requirements(parsed: CoreMetadata, options: CondaOptions) -> Requiremen
                 _classify(requirement, parsed, options, found)
         except TwofoldError as error:
             problems += error.problems
+            are_direct &= isinstance(error, DirectReference)
     if problems:
-        raise combine_errors(problems)
+        raise combine_errors(problems, DirectReference if are_direct else TwofoldError)
     return found
 
 
@@ -84,9 +89,11 @@ def _classify(
         found.notes += added.notes
 
 
-def combine_errors(problems: Sequence[Problem]) -> TwofoldError:
+def combine_errors(
+    problems: Sequence[Problem], kind: type[TwofoldError] = TwofoldError
+) -> TwofoldError:
     """One error that holds every problem."""
-    error = TwofoldError(problems[0].message, problems[0].hint, problems[0].where)
+    error = kind(problems[0].message, problems[0].hint, problems[0].where)
     error.problems = tuple(problems)
     return error
 

@@ -66,8 +66,12 @@ class Requirement:
         return Requirement(self.text, self.name, self.extras, self.spec, "", (*outer.markers, *own))
 
 
+class DirectReference(TwofoldError):
+    """A requirement names a URL (PEP 508), so a wheel can have it and a conda package cannot."""
+
+
 def parse_requirement(text: str) -> Requirement:
-    """Parse one requirement. Raises TwofoldError for an invalid one and for a direct reference.
+    """Parse one requirement. Raises TwofoldError for an invalid one, DirectReference for a URL.
 
     A direct reference of an extra is read as the project in any version: nobody must install it.
     """
@@ -90,7 +94,7 @@ def parse_requirement(text: str) -> Requirement:
             f"'{text}' is not a requirement: {str(error).splitlines()[0]}", "see PEP 508"
         ) from error
     if parsed.url and "extra" not in str(parsed.marker):
-        raise TwofoldError(
+        raise DirectReference(
             f"'{text}' names a URL, and a conda package cannot depend on one",
             "publish that package to a channel, or leave it out in [tool.twofold.conda] leave-out",
         )

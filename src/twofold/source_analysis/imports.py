@@ -26,23 +26,79 @@ def parse_module(path: Path) -> ast.Module:
         raise BadFile(f"cannot be parsed: {error}", "mend the file first", str(path)) from error
 
 
-def module_imports(source: Path | ast.Module) -> tuple[Import, ...]:
-    """Every import of a module, in the order of its lines, those inside functions too."""
+def module_imports(source: Path | ast.Module, may_call_import: bool = True) -> tuple[Import, ...]:
+    """Every import of a module, in the order of its lines, those inside functions too.
+
+    Calls that import count where the name is a literal: `importlib.import_module("yaml")` and,
+    unless the caller knows that the text lacks the word (not `may_call_import`), `__import__`.
+    """
     tree = parse_module(source) if isinstance(source, Path) else source
+    if isinstance(source, Path):
+        may_call_import = b"__import__" in source.read_bytes()
     found = _Imports()
     _collect(tree.body, _NO_FLAGS, found)
-    if any(one.module == "importlib" for one in found):
-        found = _Imports(reads_calls=True)
+    functions = _Functions()
+    if any(one.module.partition(".")[0] == "importlib" for one in found):
+        functions.read_names(tree)
+    if may_call_import or functions.modules or functions.names:
+        found = _Imports(functions)
         _collect(tree.body, _NO_FLAGS, found)
     return tuple(found)
 
 
-class _Imports(list[Import]):
-    """The imports of a module; `reads_calls`: those by `importlib.import_module("name")` too."""
+class _Functions:
+    """What a module calls the functions that import: `names`, or attributes of `modules`."""
 
-    def __init__(self, reads_calls: bool = False) -> None:
+    def __init__(self) -> None:
+        self.modules: set[str] = set()
+        self.names: set[str] = set()
+
+    def read_names(self, tree: ast.Module) -> None:
+        """Read the names that the module binds importlib and its functions to."""
+        for node in all_statements(tree):
+            if isinstance(node, ast.Import):
+                for alias in node.names:
+                    if alias.name == "importlib" or (
+                        alias.name.startswith("importlib.") and not alias.asname
+                    ):
+                        self.modules.add(alias.asname or "importlib")
+            elif isinstance(node, ast.ImportFrom) and node.module == "importlib":
+                self.names |= {
+                    alias.asname or alias.name
+                    for alias in node.names
+                    if alias.name in ("import_module", "__import__")
+                }
+
+    def has(self, function: ast.expr) -> bool:
+        """Whether the expression that is called is one of the functions."""
+        if isinstance(function, ast.Name):
+            return function.id == "__import__" or function.id in self.names
+        if not isinstance(function, ast.Attribute):
+            return False
+        if function.attr not in ("import_module", "__import__"):
+            return False
+        owner = function.value
+        return isinstance(owner, ast.Name) and (owner.id in self.modules or owner.id == "builtins")
+
+
+class _Imports(list[Import]):
+    """The imports of a module, with those by calls of `functions` unless they are None."""
+
+    def __init__(self, functions: _Functions | None = None) -> None:
         super().__init__()
-        self.reads_calls = reads_calls
+        self.functions = functions
+
+    def add_calls(self, node: ast.AST, around: Import) -> None:
+        """Add what calls in an expression or a plain statement import."""
+        if self.functions is None:
+            return
+        self += [
+            _place_import(around, name, 0, (), call.lineno)
+            for call in ast.walk(node)
+            if isinstance(call, ast.Call)
+            and self.functions.has(call.func)
+            and (name := _read_imported_name(call))
+        ]
 
 
 #: Around the statements of a module there is nothing.
@@ -57,23 +113,22 @@ PLAIN_STATEMENTS = frozenset(
 def _collect(body: Sequence[ast.AST], around: Import, found: _Imports) -> None:
     """Walk statements; `around` carries the flags of the blocks we are in."""
     for node in body:
-        if node.__class__ not in PLAIN_STATEMENTS:
-            _collect_statement(node, around, found)
-        elif found.reads_calls:
-            found += [
-                _place_import(around, name, 0, (), call.lineno)
-                for call in ast.walk(node)
-                if isinstance(call, ast.Call) and (name := _read_imported_name(call))
-            ]
+        if node.__class__ in PLAIN_STATEMENTS:
+            found.add_calls(node, around)
+            continue
+        if found.functions is not None:
+            for child in ast.iter_child_nodes(node):
+                if not isinstance(child, ast.stmt | ast.excepthandler | ast.match_case):
+                    found.add_calls(child, around)  # a test, a decorator, a default
+        _collect_statement(node, around, found)
 
 
 def _read_imported_name(call: ast.Call) -> str:
-    """Return the absolute name that `import_module("name")` imports; '' for another call."""
+    """Return the absolute name that `import_module("name")` imports; '' where it is not written."""
     by_name = (word.value for word in call.keywords if word.arg == "name")
     first = next(iter((*call.args[:1], *by_name)), None)
-    if ast.unparse(call.func).rpartition(".")[2] != "import_module" or not isinstance(
-        first, ast.Constant
-    ):
+    is_relative = len(call.args) > 4 or any(word.arg == "level" for word in call.keywords)
+    if is_relative or not isinstance(first, ast.Constant):
         return ""
     value = first.value
     is_absolute = isinstance(value, str) and all(part.isidentifier() for part in value.split("."))
@@ -115,7 +170,7 @@ def _collect_branch(
     found: _Imports,
 ) -> None:
     """One branch of an `if`, whose test is looked at only where something is imported."""
-    inside = _Imports(found.reads_calls)
+    inside = _Imports(found.functions)
     _collect(body, _NO_FLAGS, inside)
     if inside:
         around = flags(test, around)

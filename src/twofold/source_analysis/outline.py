@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _BEHIND_WORD = expression(rb"[;:][ \t]*\Z")
 _BRACKETS = expression(rb"(?<=[\w.])(?:\([^()\[\]{}]*+\)|\[[^()\[\]{}]*+\])")
 _TARGET = expression(rb"[ \t]*+(?:(\w++)|\w++[\w.]++)[ \t]*+")
+_RENAMED = expression(rb"\b(?:importlib|import_module|__import__)[\s\\]++as\b")
 _LETTER = expression(rb"[\w\x80-\xff]")
 
 
@@ -40,6 +41,8 @@ def read_outline(source: bytes) -> Outline | None:
             _read_scoped_names(cut, outline, b"del")
         )
     may_call = _may_import_by_call(source)
+    if may_call and _RENAMED.search(source):
+        return None  # any call may import
     doubtful = [
         one
         for one in _statements(cut)
@@ -47,7 +50,7 @@ def read_outline(source: bytes) -> Outline | None:
     ]
     if doubtful:
         _read_tree(cut, outline, doubtful)
-    is_known = any(one.module == "importlib" for one in outline.imports)
+    is_known = any(one.module.partition(".")[0] == "importlib" for one in outline.imports)
     if may_call and not is_known and any(_names_importlib(cut, one) for one in doubtful):
         return None  # imported in a function, perhaps for all
     return outline
@@ -61,15 +64,15 @@ def may_import_inside(source: bytes) -> bool:
 
 
 def _may_import_by_call(source: bytes) -> bool:
-    return b"import_module" in source and b"importlib" in source
+    return (b"importlib" in source and b"import_module" in source) or b"__import__" in source
 
 
 def _names_importlib(cut: TopLevel, statement: Statement) -> bool:
-    """Whether calls that import may be in a statement; those in a function run later."""
+    """Whether calls that import may be in a statement; those inside a function run later."""
     text = cut.text[statement.start : statement.end]
-    return not text.startswith((b"def ", b"async ")) and (
-        b"import_module" in text or b"importlib" in text
-    )
+    if text.startswith((b"def ", b"async ")):
+        text = text.replace(b"\r", b"").partition(b":\n")[0]  # its defaults run at once
+    return b"import_module" in text or b"importlib" in text or b"__import__" in text
 
 
 def _statements(cut: TopLevel) -> Iterator[Statement]:
@@ -129,5 +132,5 @@ def _read_tree(cut: TopLevel, outline: Outline, doubtful: list[Statement]) -> No
         warnings.simplefilter("ignore")  # an invalid escape is not ours to print
         tree = ast.parse(code)
     outline.tree = tree
-    outline.imports += module_imports(tree)
+    outline.imports += module_imports(tree, b"__import__" in code)
     outline.imports.sort(key=lambda one: one.line)

@@ -37,7 +37,7 @@ def parse_valid(source: bytes) -> Facts:
     statements = all_statements(tree)
     defined = _find_further_names(tree, source, statements) | defined_names(tree)
     conditions = list(find_conditions(tree.body))
-    imports = tuple(mark_optional(module_imports(tree), conditions))
+    imports = tuple(mark_optional(module_imports(tree, b"__import__" in source), conditions))
     bound = defined.keys() | {name for found in imports for name in found.names}
     return Facts(
         imports=imports,

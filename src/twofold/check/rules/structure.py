@@ -1,4 +1,4 @@
-"""TF401 to TF406: problems that `formats` found in a built file; one predicate a rule.
+"""TF401 to TF406, and TF413: problems that `formats` found in a built file; one predicate a rule.
 
 `formats` looks at archives without trusting them and reports every problem; here each gets its
 code. What no other rule owns is TF401.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from keyword import iskeyword
 
 from twofold.artifact import Artifact, Kind
 from twofold.errors import Problem
@@ -56,14 +55,14 @@ def ambiguous_archive(problem: Problem) -> bool:
     return _ZIP.search(problem.message) is not None
 
 
+def tag_mismatch(problem: Problem) -> bool:
+    """TF413"""
+    return problem.message.startswith("the tags in WHEEL ")
+
+
 def name_mismatch(problem: Problem) -> bool:
     """TF405"""
     return _NAMES.search(problem.message) is not None
-
-
-def is_about_tags(problem: Problem) -> bool:
-    """Whether only WHEEL's tags differ: installers read the file name's, and PyPI takes both."""
-    return problem.message.startswith("the tags in WHEEL ")
 
 
 def bad_metadata(problem: Problem) -> bool:
@@ -101,7 +100,7 @@ def find_metadata_problems(artifact: Artifact) -> list[Problem]:
     if version > NEWEST:
         newest = ".".join(map(str, NEWEST))
         return [Problem(f"the metadata are of version {written}, and {newest} is the newest known")]
-    found = [*_readme_problems(metadata), *_import_name_problems(metadata)]
+    found = [*_readme_problems(metadata)]
     if metadata.get("Requires-Python") != (metadata.requires_python or ""):
         wrong = find_specifiers_problem(metadata.get("Requires-Python"))
         found.append(
@@ -130,18 +129,6 @@ def _readme_problems(metadata: CoreMetadata) -> Iterator[Problem]:
             f"the metadata's Description-Content-Type '{declared}' is not one that PyPI renders",
             f"write one of {', '.join(_README_TYPES)}, in UTF-8",
         )
-
-
-def _import_name_problems(metadata: CoreMetadata) -> Iterator[Problem]:
-    """PEP 794, as `packaging` reads it, with which PyPI refuses a file."""
-    for field in ("Import-Name", "Import-Namespace"):
-        for value in filter(None, metadata.all(field)):
-            name, mark, private = (part.strip() for part in value.partition(";"))
-            parts = name.split(".")
-            if any(not part.isidentifier() or iskeyword(part) for part in parts) or (
-                mark and private != "private"
-            ):
-                yield Problem(f"the metadata's {field} '{value}' cannot be imported", _REBUILD)
 
 
 def _licence_problems(metadata: CoreMetadata) -> Iterator[Problem]:
@@ -173,6 +160,7 @@ PREDICATES: dict[str, Callable[[Problem], bool]] = {
     "TF402": unsafe_path,
     "TF404": bad_record,
     "TF403": ambiguous_archive,
+    "TF413": tag_mismatch,
     "TF405": name_mismatch,
     "TF406": bad_metadata,
     "TF401": unreadable_file,
