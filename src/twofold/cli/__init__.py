@@ -250,9 +250,12 @@ def _run(command: str, words: list[str]) -> int:
     """Import the command's module, parse with it, run it."""
     from twofold_build.errors import TwofoldError
 
-    module = load_module(command)
-    quick = getattr(module, "quick", None)  # simple command lines, parsed without argparse
-    args = (quick(words) if quick else None) or make_parser(command).parse_args(words)
+    try:
+        module = load_module(command)
+        quick = getattr(module, "quick", None)  # simple command lines, parsed without argparse
+        args = (quick(words) if quick else None) or make_parser(command).parse_args(words)
+    except ModuleNotFoundError as error:
+        return _report_missing(error)
     if command in SEARCHING and not any(os.access(name, os.F_OK) for name in PROJECT_FILES):
         from twofold.cli.terminal import take_project_above
 
@@ -263,6 +266,8 @@ def _run(command: str, words: list[str]) -> int:
         from twofold.cli.terminal import show_error
 
         return show_error(error, as_json=bool(getattr(args, "json", False)))
+    except ModuleNotFoundError as error:
+        return _report_missing(error, as_json=bool(getattr(args, "json", False)))
     except BrokenPipeError:
         # The reader of a pipe (head, less) has exited: avoid a second error when Python flushes
         # stdout at exit.
@@ -275,3 +280,14 @@ def _run(command: str, words: list[str]) -> int:
     except KeyboardInterrupt:
         print("\ninterrupted", file=sys.stderr)
         return 130
+
+
+def _report_missing(error: ModuleNotFoundError, as_json: bool = False) -> int:
+    """Print which extra to install; another missing module is a fault of ours, and raised."""
+    from twofold.cli.terminal import show_error
+    from twofold.extras import describe_missing
+
+    known = describe_missing(error)
+    if known is None:
+        raise error
+    return show_error(known, as_json)

@@ -284,15 +284,10 @@ class _Sub(argparse.ArgumentParser):
 
 def run(args: argparse.Namespace) -> int:
     """Run `twofold admin`; returns the exit code."""
-    try:
-        from twofold.cli.admin_actions import ACTIONS
-        from twofold.cli.admin_releases import RowPrinter
-        from twofold.server.app import open_registry
-    except ModuleNotFoundError as error:
-        raise TwofoldError(
-            f"the registry needs {error.name}, which is not installed",
-            "install it with: pip install 'twofold[server]'",
-        ) from error
+    from twofold.cli.admin_actions import ACTIONS
+    from twofold.cli.admin_releases import RowPrinter
+    from twofold.server.app import open_registry
+
     settings = read_settings(args)
     os.umask(0o077)  # as serve does
     if "doctor" in args:

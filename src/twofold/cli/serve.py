@@ -7,7 +7,6 @@ import os
 
 from twofold.cli.server_settings import SERVING, STORE, add_options, read_settings
 from twofold.cli.terminal import Parser, note, print_json
-from twofold.errors import TwofoldError
 
 DESCRIPTION = """\
 Run the registry: one URL for pip and conda. The first start creates the user 'owner', the
@@ -24,13 +23,8 @@ def parser() -> argparse.ArgumentParser:
 
 def run(args: argparse.Namespace) -> int:
     """Run `twofold serve`; returns the exit code."""
-    try:
-        from twofold.server.run import serve
-    except ModuleNotFoundError as error:
-        raise TwofoldError(
-            f"the registry needs {error.name}, which is not installed",
-            "install it with: pip install 'twofold[server]'",
-        ) from error
+    from twofold.server.run import serve
+
     settings = read_settings(args)
     os.umask(0o077)  # what the server writes is for its own user
     serve(settings, _say_json if args.json else _say)

@@ -13,6 +13,7 @@ from pathlib import Path
 from twofold.cli.channels import Channels, find_channels
 from twofold.cli.terminal import Parser, expand_files, note, print_json
 from twofold.errors import TwofoldError
+from twofold.extras import require_extra
 from twofold.install.auth import custom_ca_bundle
 from twofold.publish.targets.install_urls import find_install_urls, find_read_credentials
 from twofold.publish.targets.kinds import KINDS
@@ -94,6 +95,8 @@ def smoke_test_files(artifacts: Sequence[Artifact], channels: Channels) -> list[
 
     python_side = [a for a in artifacts if not a.kind.is_conda]
     conda_side = [a for a in artifacts if a.kind.is_conda]
+    if conda_side:
+        require_extra("conda")  # before the pip side is tried, which takes seconds
     trials = []
     for name in dict.fromkeys(a.name for a in python_side):
         one = next(a for a in python_side if a.name == name)  # wheels come first

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import zlib
-from typing import IO, cast
+from typing import IO
 
 from twofold.errors import BadFile
 from twofold.formats import limits
+from twofold.formats.light.zstd import ZstdReader
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -64,29 +65,9 @@ class ArchiveSection:
         return data
 
 
-class _Zstandard:
-    """A zstandard reader that raises ValueError, which BoundedReader handles."""
-
-    def __init__(self, section: ArchiveSection) -> None:
-        import zstandard
-
-        self._error = zstandard.ZstdError
-        decompressor = zstandard.ZstdDecompressor(max_window_size=limits.WINDOW)
-        self._reader = decompressor.stream_reader(
-            cast("IO[bytes]", section), read_across_frames=True
-        )
-
-    def read(self, size: int = -1, /) -> bytes:
-        """Read, with errors as ValueError."""
-        try:
-            return bytes(self._reader.read(size))
-        except self._error as error:
-            raise ValueError(str(error)) from error
-
-
 def open_zstd(section: ArchiveSection, where: str) -> BoundedReader:
     """Return a reader of a zstandard section."""
-    return BoundedReader(_Zstandard(section), section.bytes_read, where)
+    return BoundedReader(ZstdReader(section, limits.WINDOW_LOG), section.bytes_read, where)
 
 
 def open_bz2(stream: IO[bytes], where: str) -> BoundedReader:

@@ -97,7 +97,7 @@ class CondaWriter:
                     ustar.make_padding(len(data)),
                 )
             )
-            packed = zstd.ZstdCompressor(level=self._level).compress(info + ustar.END)
+            packed = zstd.compress(info + ustar.END, self._level)
             self._zip.write(f"info-{self.package.stem}.tar.zst", packed)
             self._zip.close()
             self._file.commit()
@@ -141,8 +141,7 @@ class _Payload:
     def end(self) -> None:
         self._buffer += ustar.END
         if self._stream is None:
-            data = zstd.ZstdCompressor(level=self._level).compress(bytes(self._buffer))
-            self._zip.write(self._name, data)
+            self._zip.write(self._name, zstd.compress(bytes(self._buffer), self._level))
         else:
             self._stream.write(bytes(self._buffer))
             self._stream.end()
@@ -171,10 +170,7 @@ class _Stream:
 
     def __init__(self, archive: StoredZip, name: str, level: int, threads: int) -> None:
         self._member = archive.begin(name)
-        parameters = zstd.ZstdCompressionParameters.from_level(
-            level, threads=threads, **_window_parameters(level)
-        )
-        self._compressor = zstd.ZstdCompressor(compression_params=parameters).compressobj()
+        self._compressor = zstd.make_compressor(level, threads, **_window_parameters(level))
 
     def write(self, data: bytes) -> None:
         packed = self._compressor.compress(data)

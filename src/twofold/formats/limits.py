@@ -27,8 +27,8 @@ LISTS = 64 << 20
 PATH = 1024
 #: Nesting of folders inside an archive.
 DEPTH = 64
-#: zstandard's window, in bytes: what `zstd -d` and conda's clients take, and no more.
-WINDOW = 1 << 27
+#: zstandard's window, a power of two of bytes: what `zstd -d` and conda's clients take, not more.
+WINDOW_LOG = 27
 
 
 def make_bad_file(problems: Sequence[Problem]) -> BadFile:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from twofold.artifact import Listing
+from twofold.formats.light import zstd
 from twofold.index import simple
 from twofold.index.placement import is_v3_record
 from twofold.index.repodata import compress_shard, encode_hashes
@@ -130,11 +131,10 @@ def _insert_version(versions: list[str], version: str) -> None:
 def insert_record(shard: bytes, filename: str, record: Mapping[str, Any]) -> bytes | None:
     """Return a shard with one more package (CEP 16); its file name must not be listed yet."""
     import msgpack
-    import zstandard
 
     if is_v3_record(record):
         return None
-    text = zstandard.ZstdDecompressor().decompressobj().decompress(shard)
+    text = zstd.decompress(shard)
     place = "packages" if filename.endswith(".tar.bz2") else "packages.conda"
     unpacker = msgpack.Unpacker(max_buffer_size=len(text))
     unpacker.feed(text)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from typing import NamedTuple
 
+from twofold.formats.light import zstd
 from twofold.index.placement import V3_MARKS, add_v3_records, is_v3_record, place_records
 
 TYPE_CHECKING = False
@@ -138,13 +139,7 @@ def add_wheels(value: Mapping[str, Any], wheels: Mapping[str, dict[str, Any]]) -
 
 def compress(data: bytes) -> bytes:
     """The bytes as a .zst file."""
-    return _compress(data, ZSTD_LEVEL)
-
-
-def _compress(data: bytes, level: int) -> bytes:
-    import zstandard
-
-    return zstandard.ZstdCompressor(level=level).compress(data)
+    return zstd.compress(data, ZSTD_LEVEL)
 
 
 def group_by_name(records: Mapping[str, dict[str, Any]]) -> dict[str, dict[str, dict[str, Any]]]:
@@ -174,7 +169,7 @@ def make_shard(
 
 def compress_shard(packed: bytes) -> bytes:
     """A packed shard as a .zst file; a large one quickly, for it changes with every release."""
-    return _compress(packed, LARGE_SHARD_LEVEL if len(packed) > LARGE_SHARD else ZSTD_LEVEL)
+    return zstd.compress(packed, LARGE_SHARD_LEVEL if len(packed) > LARGE_SHARD else ZSTD_LEVEL)
 
 
 def encode_hashes(record: Mapping[str, Any]) -> dict[str, Any]:
@@ -209,9 +204,8 @@ def make_shard_index(
 def set_shard_base_url(body: bytes, base_url: str) -> bytes:
     """A shard index with another URL of its packages, unless it has one already."""
     import msgpack
-    import zstandard
 
-    value = msgpack.unpackb(zstandard.ZstdDecompressor().decompressobj().decompress(body))
+    value = msgpack.unpackb(zstd.decompress(body))
     if value["info"]["base_url"] != "./":
         return body
     value["info"]["base_url"] = base_url

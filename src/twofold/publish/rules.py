@@ -6,12 +6,12 @@ reported when the upload fails. A rule's name, with dashes, is its code in the p
 
 from __future__ import annotations
 
-import io
 import re
 from email.parser import BytesHeaderParser
 from email.policy import compat32
 
 from twofold.artifact import Kind
+from twofold.check.restructured_text import find_mistake
 from twofold.errors import Problem
 from twofold.formats.core_metadata import find_specification_mistakes
 from twofold.publish.files import ReleaseFile, find_attestation_problem
@@ -102,8 +102,6 @@ def too_large(file: ReleaseFile) -> Problem | None:
 
 def description_renders(file: ReleaseFile) -> Problem | None:
     """Refuse a description that PyPI cannot render (reStructuredText above all)."""
-    from readme_renderer import rst
-
     headers = BytesHeaderParser(policy=compat32).parsebytes(file.artifact.metadata)
     media = str(headers.get("Description-Content-Type") or "").partition(";")[0].strip()
     if media not in ("", "text/plain", "text/x-rst", "text/markdown"):
@@ -112,7 +110,7 @@ def description_renders(file: ReleaseFile) -> Problem | None:
             "use text/markdown, text/x-rst or text/plain",
         )
     text = _read_description(file).strip()
-    if media in ("", "text/x-rst") and text and rst.render(text, stream=io.StringIO()) is None:
+    if media in ("", "text/x-rst") and text and find_mistake(text) is not None:
         return Problem(
             "PyPI cannot render its description (reStructuredText)",
             "run 'twofold check FILES' to find the line",

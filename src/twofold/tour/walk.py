@@ -15,6 +15,7 @@ from pathlib import Path
 
 from twofold.artifact import Artifact, Kind
 from twofold.errors import SubprocessFailed, TwofoldError
+from twofold.extras import require_extra
 from twofold.formats.reader import read_artifact
 from twofold.tour.steps import Log, twofold_command, write_next_version
 
@@ -47,6 +48,8 @@ class Server:
 
 def walk(route: Route, log: Log) -> None:
     """Run all steps below `route.folder`; raises the error of the first failed step."""
+    for extra in ("server", "publish", "conda"):
+        require_extra(extra)
     project = start_project(route, log)
     first = build(project, log, "Build the sdist, the wheel and the conda package")
     log.artifacts += first

@@ -1,9 +1,9 @@
 """Which modules are not valid Python, as the compiler of this Python judges.
 
 The compiler takes minutes for what ruff, whose parser is in Rust, reads in seconds. So of many
-modules ruff, which is installed with twofold, finds those that may be wrong, and only those are
-compiled: the compiler has the last word. What ruff is known to let pass is searched in the text.
-Only limits of the compiler itself, such as a sum of thousands of terms, escape it.
+modules ruff, where it is installed (the extra `check`), finds those that may be wrong, and only
+those are compiled: the compiler has the last word. What ruff is known to let pass is searched in
+the text. Only limits of the compiler itself, such as a sum of thousands of terms, escape it.
 """
 
 from __future__ import annotations

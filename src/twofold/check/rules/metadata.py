@@ -6,7 +6,6 @@ METADATA). PyPI's limits are those of Warehouse's upload form.
 
 from __future__ import annotations
 
-import io
 import re
 import sys
 from collections.abc import Callable, Iterator
@@ -219,27 +218,17 @@ def readme_does_not_render(metadata: Metadata) -> Iterator[Violation]:
         and "::" not in metadata.readme
     ):
         return  # no type written: PyPI takes it as reStructuredText, and plain words are that too
-    from readme_renderer import rst
+    from twofold.check.restructured_text import find_mistake
 
-    warnings = io.StringIO()
-    if rst.render(metadata.readme, stream=warnings) is None:
-        found = [line for line in warnings.getvalue().splitlines() if line.startswith("<string>:")]
-        line, message = _first_warning(found)
-        place = metadata.location("readme")
+    mistake = find_mistake(metadata.readme)
+    if mistake is not None:
         yield Violation(
-            f"line {line} of the readme is not valid reStructuredText: {message}"
-            if line
+            f"line {mistake.line} of the readme is not valid reStructuredText: {mistake.message}"
+            if mistake.line
             else "the readme is not valid reStructuredText",
             "correct it there, or write the readme in Markdown",
-            place,
+            metadata.location("readme"),
         )
-
-
-def _first_warning(warnings: list[str]) -> tuple[str, str]:
-    if not warnings:
-        return "", ""
-    _, line, message = warnings[0].split(":", 2)
-    return line, message.strip().partition(") ")[2]
 
 
 #: The rules about metadata, which judge projects and built files alike.

@@ -16,7 +16,8 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from twofold.artifact import Artifact, Kind, Listing
-from twofold.errors import Problem, TwofoldError, Unreachable
+from twofold.errors import Problem, Unreachable
+from twofold.extras import require_extra
 from twofold.fetching import require_online
 from twofold.formats.conda_reader import read_info
 from twofold.index import repodata, simple
@@ -264,13 +265,9 @@ class Bucket:
 
 
 def _open_store(url: str) -> Any:
-    try:
-        from obstore.store import S3Store
-    except ImportError as error:
-        raise TwofoldError(
-            "publishing to a bucket requires obstore, which is not installed",
-            "pip install 'twofold[s3]'",
-        ) from error
+    require_extra("s3")
+    from obstore.store import S3Store
+
     parts = urlsplit(url)
     options = dict(parse_qsl(parts.query))
     config: Any = {}

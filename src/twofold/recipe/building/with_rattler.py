@@ -97,7 +97,7 @@ def _render_variants(path: Path, host: HostSettings) -> Sequence[RenderedVariant
         raise TwofoldError(
             "this recipe needs a host environment or a compiler: py-rattler-build builds such "
             "recipes and is not installed",
-            "pip install 'twofold[conda]'",
+            "install it with: pip install 'twofold[conda]'",
             str(path),
         ) from error
     try:

@@ -14,8 +14,8 @@ from datetime import datetime
 from threading import Lock
 
 import msgpack
-import zstandard
 
+from twofold.formats.light import zstd
 from twofold.server.model import Page
 from twofold.server.pages.page_refresh import BackgroundRenderer
 from twofold.server.pages.page_updates import make_etag
@@ -72,7 +72,7 @@ class ShardIndexBuilder:
         parts.append(packer.pack_map_header(len(self)))
         for count, bucket in zip(self._counts, self._buckets, strict=True):
             parts.append(bucket[len(packer.pack_map_header(count)) :])
-        return zstandard.ZstdCompressor(level=LEVEL).compress(b"".join(parts))
+        return zstd.compress(b"".join(parts), LEVEL)
 
 
 def _split_buckets(items: list[tuple[str, bytes]]) -> Iterator[list[tuple[str, bytes]]]:

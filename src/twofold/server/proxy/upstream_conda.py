@@ -18,10 +18,11 @@ from typing import Any
 from urllib.parse import quote, urljoin
 
 import msgpack
-import zstandard
 
 from twofold.errors import Refused, Unreachable
 from twofold.fetching.client import Endpoint, HttpResponse, fetch_page
+from twofold.formats.light.zstd import ZstdReader
+from twofold.formats.limits import WINDOW_LOG
 from twofold.index import repodata
 from twofold.server.proxy.remote_files import ListResponse, RemoteFile, RemoteProject
 
@@ -79,12 +80,7 @@ class TooLargeError(ValueError):
 
 def decompress(body: bytes, largest: int) -> bytes:
     """Decompress zstd data. Raises ValueError: damaged, or too large (TooLargeError)."""
-    try:
-        window = zstandard.ZstdDecompressor(max_window_size=1 << 27)
-        with window.stream_reader(io.BytesIO(body), read_across_frames=True) as reader:
-            data = bytes(reader.read(largest + 1))
-    except zstandard.ZstdError as error:
-        raise ValueError(str(error)) from error
+    data = ZstdReader(io.BytesIO(body), WINDOW_LOG).read(largest + 1)
     if len(data) > largest:
         raise TooLargeError(f"more than {largest} bytes")
     return data

@@ -1,4 +1,4 @@
-"""File contents by SHA-256, in local files or S3 through obstore.
+"""File contents by SHA-256, in local files or, through obstore, in S3.
 
 The name of an object is its hash: writing it twice is harmless, a reader never sees a part of an
 object, and corruption can be detected.
@@ -17,11 +17,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-import obstore
-from obstore.exceptions import BaseError, NotFoundError
-from obstore.store import LocalStore, S3Store
-
 from twofold.errors import Refused, StoreUnreachable, TwofoldError
+from twofold.extras import require_extra
 
 log = logging.getLogger("twofold.server")
 
@@ -58,15 +55,16 @@ class Blobs:
     def __init__(self, url: str) -> None:
         self.url = url
         self.folder: Path | None = None
+        self._store: Any = None  # a bucket's, and the library that it goes through
+        self._obstore: Any = None
         self._intact: dict[str, tuple[int, int]] = {}  # sha256 -> (mtime in ns, size) when compared
         parts = urlsplit(url)
         if parts.scheme == "s3":
-            self._store: Any = _s3(url)
+            self._store, self._obstore = _open_bucket(url)
         elif parts.scheme in ("", "file") or len(parts.scheme) == 1:
             local = unquote(parts.path) if parts.scheme == "file" else url
             self.folder = Path(local).resolve()
             self.folder.mkdir(parents=True, exist_ok=True)
-            self._store = LocalStore(prefix=self.folder)
         else:
             raise TwofoldError(
                 f"'{url}' is not a valid object store",
@@ -79,7 +77,7 @@ class Blobs:
             self._put_local(sha256, path)
             return
         with _ErrorTranslator("write"):
-            obstore.put(self._store, _key(sha256), path)
+            self._obstore.put(self._store, _key(sha256), path)
 
     def _put_local(self, sha256: str, path: Path) -> None:
         assert self.folder is not None
@@ -122,7 +120,7 @@ class Blobs:
                     self._check(sha256, hashlib.sha256(body).hexdigest(), found)
                 return body
         with _ErrorTranslator("read"):
-            body = bytes(obstore.get(self._store, _key(sha256)).bytes())
+            body = bytes(self._obstore.get(self._store, _key(sha256)).bytes())
         self._check(sha256, hashlib.sha256(body).hexdigest())
         return body
 
@@ -131,7 +129,7 @@ class Blobs:
         if self.folder is not None:
             return self.read(sha256)
         with _ErrorTranslator("read"):
-            response = await obstore.get_async(self._store, _key(sha256))
+            response = await self._obstore.get_async(self._store, _key(sha256))
             body = bytes(await response.bytes_async())
         self._check(sha256, hashlib.sha256(body).hexdigest())
         return body
@@ -144,7 +142,7 @@ class Blobs:
         if self.folder is not None:
             return None
         with _ErrorTranslator("sign"):
-            return obstore.sign(self._store, "GET", _key(sha256), SIGNED_FOR)
+            return str(self._obstore.sign(self._store, "GET", _key(sha256), SIGNED_FOR))
 
     def check_intact(self, sha256: str) -> None:
         """Check the bytes of a file that is about to be read in pieces. Raises Refused (500).
@@ -191,7 +189,9 @@ class Blobs:
         while start < end:
             with _ErrorTranslator("read"):
                 stop = min(start + 4 * CHUNK, end)
-                yield bytes(obstore.get_range(self._store, _key(sha256), start=start, end=stop))
+                yield bytes(
+                    self._obstore.get_range(self._store, _key(sha256), start=start, end=stop)
+                )
             start = stop
 
     def fetch(self, sha256: str, target: Path) -> None:
@@ -205,7 +205,7 @@ class Blobs:
         if self.folder is not None:
             return (self.folder / _key(sha256)).stat().st_size
         with _ErrorTranslator("read"):
-            return int(obstore.head(self._store, _key(sha256))["size"])
+            return int(self._obstore.head(self._store, _key(sha256))["size"])
 
     def compute_hash(self, sha256: str) -> str:
         """Return the SHA-256 of the stored bytes; it differs from the name if they are corrupt."""
@@ -220,12 +220,15 @@ class Blobs:
             (self.folder / _key(sha256)).unlink(missing_ok=True)
             return
         with _ErrorTranslator("delete"):
-            obstore.delete(self._store, _key(sha256))
+            self._obstore.delete(self._store, _key(sha256))
 
     def list_all(self) -> Iterator[StoredBlob]:
         """Yield every object, in no order."""
+        if self.folder is not None:
+            yield from _list_files(self.folder / "blobs")
+            return
         with _ErrorTranslator("list"):
-            for batch in obstore.list(self._store, prefix="blobs"):
+            for batch in self._obstore.list(self._store, prefix="blobs"):
                 for item in batch:
                     name = str(item["path"]).rpartition("/")[2]
                     if len(name) == 64:
@@ -256,7 +259,7 @@ class Blobs:
                 raise FileNotFoundError(f"{self.folder}: no such folder")
             return
         with _ErrorTranslator("list"):
-            obstore.list_with_delimiter(self._store, prefix="blobs")
+            self._obstore.list_with_delimiter(self._store, prefix="blobs")
 
 
 class _ErrorTranslator:
@@ -269,6 +272,10 @@ class _ErrorTranslator:
         return None
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        if error is None:
+            return
+        from obstore.exceptions import BaseError, NotFoundError
+
         if isinstance(error, (NotFoundError, FileNotFoundError)):
             raise FileNotFoundError(str(error).splitlines()[0]) from error
         if isinstance(error, BaseError):
@@ -282,7 +289,30 @@ def _key(sha256: str) -> str:
     return f"blobs/{sha256[:2]}/{sha256[2:4]}/{sha256}"
 
 
-def _s3(url: str) -> S3Store:
+def _list_files(folder: Path) -> Iterator[StoredBlob]:
+    """Yield the objects in a folder and those below; what is deleted meanwhile is left out."""
+    try:
+        entries = list(os.scandir(folder))
+    except FileNotFoundError:
+        return
+    for entry in entries:
+        if entry.is_dir(follow_symlinks=False):
+            yield from _list_files(Path(entry.path))
+        elif len(entry.name) == 64:
+            try:
+                found = entry.stat()
+            except FileNotFoundError:
+                continue
+            written = datetime.fromtimestamp(found.st_mtime, UTC)
+            yield StoredBlob(entry.name, found.st_size, written)
+
+
+def _open_bucket(url: str) -> tuple[Any, Any]:
+    """Return obstore's store of a bucket, and obstore. Raises TwofoldError."""
+    require_extra("s3")
+    import obstore
+    from obstore.store import S3Store
+
     parts = urlsplit(url)
     if not parts.netloc:
         raise TwofoldError(f"'{url}' has no bucket name", "use s3://bucket/prefix?endpoint=...")
@@ -293,7 +323,7 @@ def _s3(url: str) -> S3Store:
         options["virtual_hosted_style_request"] = False
         options["client_options"] = {"allow_http": endpoint.startswith("http://")}
     prefix = parts.path.strip("/") or None
-    return S3Store(parts.netloc, prefix=prefix, retry_config=_RETRY_CONFIG, **options)
+    return S3Store(parts.netloc, prefix=prefix, retry_config=_RETRY_CONFIG, **options), obstore
 
 
 def _sync_folder(folder: Path) -> None:
