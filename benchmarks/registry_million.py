@@ -32,9 +32,17 @@ from twofold.server.context import Registry
 from twofold.server.model import Actor, View
 from twofold.server.pages import conda_pages
 from twofold.server.registry import maintenance, queries
+from twofold.server.registry.browsing.search import (
+    SearchQuery,
+    list_projects_page,
+    search_projects,
+    search_with_versions,
+)
+from twofold.server.registry.browsing.search_index import fill_search_index
 from twofold.server.registry.publish import Upload, publish
 from twofold.server.settings import Settings
 from twofold.server.store import channels
+from twofold.server.store.search import listings
 
 VERSIONS = 5
 
@@ -76,6 +84,9 @@ def fill(registry: Registry, count: int) -> None:
         channels.lock_channel(db, 1)
         for statement in _ROWS:
             db.exec_driver_sql(statement.replace(":count", str(count)))
+    with registry.database.write() as db:
+        listings.reset(db)
+    fill_search_index(registry)
     with registry.database.engine.connect() as db:
         db.execution_options(isolation_level="AUTOCOMMIT").execute(text("ANALYZE"))
 
@@ -119,14 +130,16 @@ def measure(registry: Registry, owner: Actor, folder: Path, runs: int) -> dict[s
     found["publish"] = time_each(runs, add)
     words = ["name12", "e99", "added", "nothing-at-all", "77"]
     found["search"] = time_each(
-        runs, lambda n: queries.search(registry, owner, words[n % len(words)])
+        runs,
+        lambda n: search_with_versions(registry, owner, SearchQuery(words[n % len(words)])),
     )
     found["channel search"] = time_each(
         runs,
-        lambda n: queries.list_channel_projects(
-            registry, owner, "main", words[n % len(words)], 100
+        lambda n: search_projects(
+            registry, owner, SearchQuery(words[n % len(words)], channel="main")
         ),
     )
+    found["channel page"] = time_each(runs, lambda _: list_projects_page(registry, owner, "main"))
     found["shard index"] = time_each(
         3,
         lambda _: conda_pages.get_repodata(registry, view, "noarch", "repodata_shards.msgpack.zst"),

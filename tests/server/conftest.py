@@ -84,7 +84,7 @@ CONTRACT = {
     "test_fast_readers",
 }
 #: These do too, on PostgreSQL with S3 only among the slow tests.
-PAGES = {"test_pypi", "test_conda", "test_namespaces"}
+PAGES = {"test_pypi", "test_conda", "test_namespaces", "test_search", "test_listings"}
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -14,6 +14,7 @@ from twofold.errors import Refused, TwofoldError
 from twofold.server.auth.login_throttle import LoginThrottle
 from twofold.server.auth.oidc import Issuers
 from twofold.server.context import Registry
+from twofold.server.registry.browsing.search_index import fill_search_index
 from twofold.server.settings import Settings
 from twofold.server.store import Blobs, Database
 from twofold.server.store.copy_database import check_no_move
@@ -49,7 +50,9 @@ def open_registry(settings: Settings) -> Registry:
     with database.read() as db:
         check_no_move(db)
     blobs = Blobs(settings.objects_url)
-    return Registry(database, blobs, settings.spool, trust_roots=roots)
+    registry = Registry(database, blobs, settings.spool, trust_roots=roots)
+    fill_search_index(registry)
+    return registry
 
 
 def _make_private(folder: Path) -> None:

@@ -20,7 +20,7 @@ from twofold.errors import Refused
 from twofold.server.admission.vulnerabilities import AdvisoryCache
 from twofold.server.auth import permissions
 from twofold.server.model import Action, Actor, Channel, Project, StoredFile, now
-from twofold.server.pages import page_insertions, page_updates
+from twofold.server.pages import listing_updates, page_insertions, page_updates
 from twofold.server.pages.description_renderer import DescriptionRenderer
 from twofold.server.pages.page_cache import ShardIndexCache
 from twofold.server.pages.page_refresh import find_large_pages
@@ -190,11 +190,17 @@ class Transaction:
             gone = {page_updates.index_label(label) for label in labels}
             page_updates.render_project(self.db, self.channel, project, self.serial, gone)
         self.rerender_conda(*changed, labels=labels)
+        self.update_listing(project)
+
+    def update_listing(self, project: Project) -> None:
+        """Update what lists and searches show of a project."""
+        listing_updates.update_listing(self.db, self.channel.id, project.id)
 
     def add_to_pages(self, project: Project, *added: StoredFile) -> None:
         """Add new files of a project to the pages that list them."""
         args = (self.db, self.channel, project, added, self.serial, self.at)
         self.places.update(page_insertions.add_files(*args))
+        listing_updates.update_listing(self.db, self.channel.id, project.id, added)
 
     def rerender_conda(self, *changed: StoredFile, labels: Iterable[str] = ()) -> None:
         """Re-render the shards of these files only."""

@@ -145,6 +145,7 @@ class StoredFile:
 
     `remark` says why a wheel was not converted; `made_from` is the id of the wheel from which a
     package was converted. `yanked` is the reason ('' for none given), None when not yanked.
+    `about` is the info/about.json of a conda package that its author uploaded.
     """
 
     id: int
@@ -173,6 +174,7 @@ class StoredFile:
     remark: str | None
     provenance: str | None = field(repr=False)
     labels: frozenset[str] = frozenset()
+    about: str | None = field(default=None, repr=False)
 
     @property
     def basename(self) -> str:

@@ -44,6 +44,7 @@ _USUAL = {
 }
 
 _TOKENS = re.compile(r"\(|\)|[^\s()]+")
+_OPERATORS = frozenset(["AND", "OR", "WITH"])
 _PREFIX = "License :: "
 
 
@@ -59,6 +60,15 @@ def find_license_problem(metadata: CoreMetadata, allowed: Collection[str]) -> st
         return "the policy of this channel asks for a licence, and it states none"
     other = [name for name in stated if name.lower() not in names]
     return f"{refused}: {other[0][:200]!a}" if other else None
+
+
+def list_licenses(metadata: CoreMetadata) -> list[str]:
+    """Return the identifiers of a license expression, else what classifiers or License name."""
+    expression = metadata.get("License-Expression")
+    if not expression:
+        return _read_older(metadata)
+    words = _TOKENS.findall(expression)
+    return [word for word in words if word not in "()" and word.upper() not in _OPERATORS]
 
 
 def _read_older(metadata: CoreMetadata) -> list[str]:

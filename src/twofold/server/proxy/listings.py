@@ -20,8 +20,13 @@ from twofold.server.proxy.fetch import FileRequest, find_fetchable, find_refusal
 from twofold.server.proxy.metadata_cache import PYPI
 from twofold.server.proxy.remote_files import RemoteFile, RemoteProject
 from twofold.server.proxy.upstream_simple import QUARANTINED
-from twofold.server.registry import administration, queries
-from twofold.server.registry.queries import MAX_HITS, SearchHit
+from twofold.server.registry import administration
+from twofold.server.registry.browsing.search import (
+    MAX_HITS,
+    SearchHit,
+    SearchQuery,
+    search_with_versions,
+)
 from twofold.server.store import Connection, channels, files, offers, upstream_cache
 from twofold.server.store.projects import ProjectSummary
 
@@ -148,12 +153,12 @@ def _describe(file: RemoteFile, refused: str) -> RemoteListing:
     )
 
 
-def search(registry: Registry, actor: Actor, text: str) -> list[SearchHit]:
-    """Return the projects with this text in their name in all readable channels, of both sides."""
-    hits = queries.search(registry, actor, text)
+def search(registry: Registry, actor: Actor, query: SearchQuery) -> list[SearchHit]:
+    """Return the projects that match in all readable channels, those of upstreams last."""
+    hits = search_with_versions(registry, actor, query)
     for channel in administration.list_readable_channels(registry, actor):
         if len(hits) < MAX_HITS and has_upstream(registry, channel.name, PYPI):
-            names = search_remote(registry, View(actor, channel.name), text)
+            names = search_remote(registry, View(actor, channel.name), query.text)
             found = [SearchHit(channel, ProjectSummary(name, name, "")) for name in names]
             hits += found[: MAX_HITS - len(hits)]
     with registry.database.read() as db:
@@ -170,23 +175,22 @@ def _add_remote(db: Connection, hit: SearchHit) -> None:
     project = channels.find_project(db, channel.id, one.key)
     if not sources or (project is not None and project.status == QUARANTINED):
         return
-    names: list[tuple[str, bool]] = []
+    names: list[str] = []
     for upstream in sources:
         cached = upstream_cache.cached_response(db, upstream, one.key)
         remote = remote_files.deserialize(cached.body).files if cached else ()
-        names += [(file.filename, not file.entry.get("yanked")) for file in remote]
+        names += [file.filename for file in remote]
         if names:
             break
     offered = offers.read_wheels(db, channel.id, one.key)
     for wheel in offered_wheels.unpack(offered).wheels if offered else ():
-        names.append((wheel.filename, True))
+        names.append(wheel.filename)
         one.subdirs.update(subdir for subdir, _, _ in wheel.packages)
-    for filename, is_offered in names:
+    for filename in names:
         version = upstream_simple.find_version(filename)
         one.kinds.add(Kind.WHEEL if filename.endswith(".whl") else Kind.SDIST)
         one.versions.add(version)
         one.python_versions.add(version)
-        one.offered.update([version] if is_offered else [])
 
 
 def search_remote(registry: Registry, view: View, text: str) -> list[str]:

@@ -204,6 +204,7 @@ def describe_project(
             known = channels.add_project(change.db, change.channel.id, key, name, change.at)
         merged = {**known.attributes, **attributes}
         channels.update_project(change.db, known.id, summary=summary, attributes=merged)
+        change.update_listing(known)
         change.audit("describe", known.name)
         return channels.get_project(change.db, known.id)
 

@@ -7,7 +7,6 @@ unreferenced blobs.
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -18,7 +17,6 @@ from tempfile import mkdtemp
 
 from twofold.artifact import Artifact, Kind
 from twofold.errors import BadFile, Refused
-from twofold.formats.conda_reader import parse_json, read_info
 from twofold.formats.reader import read_artifact, read_sdist_artifact
 from twofold.names import normalize_name
 from twofold.server.admission import checks
@@ -28,6 +26,7 @@ from twofold.server.context import Registry, Transaction, require_channel
 from twofold.server.model import Action, Actor, Channel, Project, StoredFile
 from twofold.server.pages.conda_records import make_record
 from twofold.server.pages.page_updates import MAIN, PRE
+from twofold.server.registry.browsing.package_info import read_package_info
 from twofold.server.registry.conversion import (
     ConversionResult,
     check_conda_name,
@@ -51,8 +50,6 @@ from twofold.server.store.upstreams import CONDA, PYPI
 
 #: Threads that write uploads to the object store.
 _writers = ThreadPoolExecutor(16, "twofold-writer")
-
-RUN_EXPORTS = "info/run_exports.json"
 
 
 @dataclass(frozen=True)
@@ -115,7 +112,7 @@ def publish(registry: Registry, actor: Actor, channel: str, upload: Upload) -> U
             artifact,
             ConversionResult(),
             _make_provenance(registry, actor, upload, artifact),
-            _read_run_exports(artifact),
+            *read_package_info(artifact.path),
         )
         # Written to disk while the package is compressed.
         stored = _writers.submit(registry.blobs.put, artifact.sha256, path)
@@ -150,15 +147,7 @@ class CheckedUpload:
     conversion: ConversionResult
     provenance: str | None
     run_exports: str | None
-
-
-def _read_run_exports(artifact: Artifact) -> str | None:
-    """Return a conda package's run_exports (CEP 12) as JSON."""
-    if not artifact.kind.is_conda:
-        return None
-    found = read_info(artifact.path, {"info/index.json": 1 << 20, RUN_EXPORTS: 1 << 20})
-    text = found.get(RUN_EXPORTS)
-    return json.dumps(parse_json(text, artifact.path, RUN_EXPORTS)) if text else None
+    about: str | None
 
 
 def _is_new_name(
@@ -234,7 +223,11 @@ def _record_upload(
             replace_converted(change, taken)
         new = _make_new_file(change, project, artifact)
         new = replace(
-            new, remark=conversion.note, provenance=ready.provenance, run_exports=ready.run_exports
+            new,
+            remark=conversion.note,
+            provenance=ready.provenance,
+            run_exports=ready.run_exports,
+            about=ready.about,
         )
         protect_blobs(change.db, registry.blobs, [artifact, *conversion.artifacts], change.at)
         file = files.add_file(change.db, new, labels)

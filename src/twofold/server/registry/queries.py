@@ -9,13 +9,11 @@ from twofold.artifact import Kind
 from twofold.errors import Refused
 from twofold.names import normalize_name
 from twofold.names.version_order import sort_newest_first, sort_versions
-from twofold.server.auth import permissions
 from twofold.server.context import Registry, not_found, require_channel
 from twofold.server.model import Action, Actor, Channel, Page, Project, StoredFile, View
 from twofold.server.pages import page_updates, simple_pages
 from twofold.server.store import channels, files
 from twofold.server.store import pages as stored_pages
-from twofold.server.store.projects import ProjectSummary, search_projects
 
 
 @dataclass(frozen=True)
@@ -156,42 +154,6 @@ def read_metadata(found: ReadableFile) -> bytes:
     if found.file.kind is not Kind.WHEEL:
         raise not_found(f"metadata of '{found.file.filename}'")
     return found.file.metadata
-
-
-#: The most projects that a search returns; who wants all lists a channel.
-MAX_HITS = 250
-
-
-@dataclass(frozen=True)
-class SearchHit:
-    """A project found in a channel."""
-
-    channel: Channel
-    project: ProjectSummary
-
-
-def list_channel_projects(
-    registry: Registry, actor: Actor, channel: str, part: str = "", most: int = 10_000
-) -> list[SearchHit]:
-    """Return at most `most` projects of a channel with `part` in their name, sorted."""
-    key = normalize_name(part) if part.strip("-_.") else ""
-    with registry.database.read() as db:
-        found = require_channel(db, actor, channel, Action.READ)
-        return [SearchHit(found, project) for project in search_projects(db, found.id, key, most)]
-
-
-def search(registry: Registry, actor: Actor, part: str) -> list[SearchHit]:
-    """Return the projects with this part in their name in all readable channels."""
-    hits: list[SearchHit] = []
-    key = normalize_name(part) if part.strip("-_.") else ""
-    with registry.database.read() as db:
-        for channel in channels.list_channels(db):
-            if permissions.is_allowed(db, actor, Action.READ, channel):
-                found = search_projects(db, channel.id, key, MAX_HITS - len(hits))
-                hits += [SearchHit(channel, project) for project in found]
-            if len(hits) >= MAX_HITS:
-                break
-    return hits
 
 
 def list_versions(found: Iterable[StoredFile]) -> list[str]:

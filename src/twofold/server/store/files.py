@@ -44,6 +44,7 @@ class NewFile:
     made_from: int | None = None
     remark: str | None = None
     provenance: str | None = None
+    about: str | None = None
 
 
 def add_file(db: Connection, new: NewFile, file_labels: Iterable[str]) -> StoredFile:
@@ -73,6 +74,7 @@ def add_file(db: Connection, new: NewFile, file_labels: Iterable[str]) -> Stored
         "made_from": new.made_from,
         "remark": new.remark,
         "provenance": new.provenance,
+        "about": new.about,
     }
     file_id = inserted_id(db.execute(insert(files), values))
     own = frozenset(file_labels)
@@ -342,4 +344,5 @@ def _to_stored_file(row: Row[Any] | _NewRow, file_labels: frozenset[str]) -> Sto
         remark=row.remark,
         provenance=row.provenance,
         labels=file_labels,
+        about=row.about,
     )

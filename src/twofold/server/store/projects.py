@@ -1,4 +1,4 @@
-"""Projects and releases in the database, their names, and searches."""
+"""Projects and releases in the database, and their names."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from sqlalchemy import Connection, Select, bindparam, delete, func, or_, select,
 
 from twofold.artifact import Artifact, Kind
 from twofold.names import normalize_name, requirement_name
-from twofold.names.version_order import sort_newest_first, sort_versions
+from twofold.names.version_order import sort_versions
 from twofold.server.model import Channel, Project, StoredFile
 from twofold.server.store.channels import get_channel, get_project
 from twofold.server.store.files import find_file_by_id
 from twofold.server.store.inserts import insert_missing
 from twofold.server.store.schema import descriptions, files, projects, upstream_pins
+from twofold.server.store.search.listings import Listing
 
 
 def required_names(artifact: Artifact) -> set[str]:
@@ -108,8 +109,7 @@ def delete_descriptions(db: Connection, project_id: int, needed: Iterable[str]) 
 class ProjectSummary:
     """A project with the kinds, versions, subdirs and builds of its files.
 
-    `offered` has those of `versions` of which a file is not yanked, and `python_versions` those
-    of the PyPI side.
+    `python_versions` has those of `versions` that are on the PyPI side.
     """
 
     key: str
@@ -118,7 +118,6 @@ class ProjectSummary:
     kinds: set[Kind] = field(default_factory=set)
     versions: set[str] = field(default_factory=set)
     python_versions: set[str] = field(default_factory=set)
-    offered: set[str] = field(default_factory=set)
     subdirs: set[str] = field(default_factory=set)
     builds: set[str] = field(default_factory=set)
 
@@ -127,45 +126,42 @@ class ProjectSummary:
         """Its versions in order."""
         return sort_versions(self.python_versions, self.versions)
 
-    @property
-    def newest(self) -> str:
-        """The newest version offered, else the newest; '' without files."""
-        shown = self.offered or self.versions
-        return next(iter(sort_newest_first(shown & self.python_versions, shown)), "")
 
-
-def search_projects(
-    db: Connection, channel_id: int, text: str = "", limit: int = 10_000
-) -> list[ProjectSummary]:
-    """List at most `limit` projects whose normalised name contains `text`, sorted by name."""
-    query = select(projects.c.id, projects.c.key, projects.c.name, projects.c.summary)
-    query = query.where(projects.c.channel_id == channel_id).order_by(projects.c.key).limit(limit)
-    if text:
-        query = query.where(projects.c.key.contains(text, autoescape=True))
-    found = {row.id: ProjectSummary(row.key, row.name, row.summary) for row in db.execute(query)}
+def summarize_projects(db: Connection, listed: Iterable[Listing]) -> list[ProjectSummary]:
+    """Return listed projects with what their files are, in the same order."""
+    found = {one.project_id: ProjectSummary(one.key, one.name, one.summary) for one in listed}
     ids = list(found)
     for start in range(0, len(ids), 500):
-        for row in db.execute(_select_contents(ids[start : start + 500])):
-            one = found[row.project_id]
-            one.kinds.add(Kind(row.kind))
-            one.versions.add(row.version)
-            if not Kind(row.kind).is_conda:
-                one.python_versions.add(row.version)
-            if row.yanked < row.files:
-                one.offered.add(row.version)
-            one.subdirs.add(row.subdir)
-            one.builds.add(row.build)
+        values = {"ids": ids[start : start + 500]}
+        for project_id, kind, version, subdir, build in db.execute(_CONTENTS, values):
+            one = found[project_id]
+            one.kinds.add(Kind(kind))
+            one.versions.add(version)
+            if not Kind(kind).is_conda:
+                one.python_versions.add(version)
+            one.subdirs.add(subdir)
+            one.builds.add(build)
     for one in found.values():
         one.subdirs.discard("")
         one.builds.discard("")
     return list(found.values())
 
 
-def _select_contents(ids: list[int]) -> Any:
-    columns = (files.c.project_id, files.c.kind, files.c.version, files.c.subdir, files.c.build)
-    counts = func.count().label("files"), func.count(files.c.yanked).label("yanked")
-    query = select(*columns, *counts).where(files.c.project_id.in_(ids))
-    return query.where(files.c.deleted_at.is_(None)).group_by(*columns)
+# `ix_files_contents` has all of these columns, so that no row with its metadata is read.
+_CONTENTS = (
+    select(
+        files.c.project_id,
+        files.c.kind,
+        files.c.version,
+        files.c.subdir,
+        files.c.build,
+    )
+    .where(
+        files.c.project_id.in_(bindparam("ids", expanding=True)),
+        files.c.deleted_at.is_(None),
+    )
+    .distinct()
+)
 
 
 def list_local_files(db: Connection, channel_id: int, subdir: str) -> dict[str, set[str]]:

@@ -18,9 +18,14 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from twofold.server.store.schema_base import make_foreign_key as _foreign_key
-from twofold.server.store.schema_base import make_id as _id
-from twofold.server.store.schema_base import metadata as metadata
+from twofold.server.store.tables.base import make_foreign_key as _foreign_key
+from twofold.server.store.tables.base import make_id as _id
+from twofold.server.store.tables.base import metadata as metadata
+from twofold.server.store.tables.search import project_listings as project_listings
+from twofold.server.store.tables.upstreams import offers as offers
+from twofold.server.store.tables.upstreams import upstream_pages as upstream_pages
+from twofold.server.store.tables.upstreams import upstream_pins as upstream_pins
+from twofold.server.store.tables.upstreams import upstreams as upstreams
 
 users = Table(
     "users",
@@ -148,11 +153,13 @@ files = Table(
     _foreign_key("made_from", "files.id"),  # the wheel this package was converted from
     Column("remark", Text),  # why a wheel has no conda package
     Column("provenance", Text),  # PEP 740
+    Column("about", Text),  # JSON: info/about.json of an author's conda package
     UniqueConstraint("channel_id", "subdir", "filename"),
     Index(None, "project_id"),
     Index(None, "channel_id", "subdir", "name"),
     Index(None, "sha256"),
     Index(None, "made_from"),
+    Index("ix_files_contents", "project_id", "kind", "version", "subdir", "build", "deleted_at"),
 )
 
 Index(
@@ -286,64 +293,4 @@ store_state = Table(
     metadata,
     Column("key", Text, primary_key=True),  # moving-from: an unfinished move to this store
     Column("value", Text, nullable=False),
-)
-
-upstreams = Table(
-    "upstreams",
-    metadata,
-    _foreign_key("channel_id", "channels.id", primary_key=True),
-    Column("kind", Text, primary_key=True),  # pypi | conda
-    Column("name", Text, primary_key=True, server_default="default"),
-    Column("position", Integer, nullable=False, server_default="0"),  # the first is asked first
-    Column("url", Text, nullable=False),
-    Column("internal", Boolean, nullable=False),  # the operator allowed an internal URL
-    Column("prefixes", Text, nullable=False),  # JSON: names never requested from it
-    Column("secret", Text, nullable=False, server_default=""),  # its credentials; never shown
-    Column("created_at", Text, nullable=False),
-    Column("options", Text, nullable=False, server_default="{}"),  # JSON: the rest
-)
-
-upstream_pages = Table(
-    "upstream_pages",
-    metadata,
-    _foreign_key("channel_id", "channels.id", primary_key=True),
-    Column("kind", Text, primary_key=True),
-    Column("upstream", Text, primary_key=True, server_default="default"),  # its name
-    Column("key", Text, primary_key=True),  # a project's key, or a subdir
-    Column("body", LargeBinary, nullable=False),  # its last response, as a list of files (JSON)
-    Column("digest", Text, nullable=False),
-    Column("checked_at", Text, nullable=False),
-    Column("validator", Text, nullable=False, server_default=""),  # its ETag or Last-Modified
-)
-
-upstream_pins = Table(
-    "upstream_pins",
-    metadata,
-    _foreign_key("channel_id", "channels.id", primary_key=True),
-    Column("kind", Text, nullable=False),
-    Column("subdir", Text, primary_key=True),
-    Column("filename", Text, primary_key=True),
-    Column("key", Text, nullable=False),  # the page that lists it
-    Column("sha256", Text, nullable=False),  # as first seen; never changes
-    Column("url", Text, nullable=False),
-    Column("wanted", Boolean, nullable=False),  # it was requested, so our copy came from there
-    Column("seen_at", Text, nullable=False),
-    Column("yanked", Text),  # the yank last taken over from the upstream
-    Column("upstream", Text, nullable=False, server_default="default"),  # the name of its upstream
-    Column("refused", Text),  # JSON: why its content was refused, and by which version
-    Index("ix_upstream_pins_channel_id", "channel_id", "key"),  # as its migration names it
-)
-
-offers = Table(
-    "offers",
-    metadata,
-    _foreign_key("channel_id", "channels.id", primary_key=True),
-    Column("key", Text, primary_key=True),  # the project's
-    Column("requirement", Text, nullable=False),  # as it was asked for
-    Column("added_at", Text, nullable=False),
-    Column("checked_at", Text),  # when its wheels were read last
-    Column("serial", BigInteger, nullable=False, server_default="0"),  # of the last change
-    Column("missing", Text, nullable=False, server_default=""),  # why it cannot be offered
-    Column("shards", Text, nullable=False, server_default="{}"),  # JSON: subdir -> name, SHA-256
-    Column("wheels", LargeBinary),  # its newest wheels with their metadata (JSON, zlib)
 )

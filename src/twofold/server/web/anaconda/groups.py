@@ -16,6 +16,7 @@ from twofold.server.auth import accounts
 from twofold.server.context import not_found
 from twofold.server.model import Action, Channel
 from twofold.server.registry import administration, queries
+from twofold.server.registry.browsing.search import list_channel_projects
 from twofold.server.web.anaconda import serializers
 from twofold.server.web.anaconda.owners import get_channel_name, require_login
 from twofold.server.web.credentials import authenticate, get_registry
@@ -115,7 +116,8 @@ def refuse_new_group(request: Request) -> Response:
 def list_packages(request: Request) -> Response:
     """List the group's packages: a role applies to all packages of the channel."""
     channel, _ = _require_channel(request, Action.ADMIN), _parse_role(request)
-    hits = queries.list_channel_projects(get_registry(request), authenticate(request), channel.name)
+    registry, actor = get_registry(request), authenticate(request)
+    hits = list_channel_projects(registry, actor, channel.name)
     return JSONResponse([serializers.serialize_hit(hit) for hit in hits])
 
 

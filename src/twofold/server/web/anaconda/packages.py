@@ -12,7 +12,9 @@ from twofold.errors import Refused
 from twofold.server.model import StoredFile
 from twofold.server.proxy import listings
 from twofold.server.registry import lifecycle, queries
-from twofold.server.registry.queries import ReadableFile, SearchHit
+from twofold.server.registry.browsing import search
+from twofold.server.registry.browsing.search import SearchHit, SearchQuery
+from twofold.server.registry.queries import ReadableFile
 from twofold.server.web.anaconda import serializers
 from twofold.server.web.anaconda.owners import get_channel_name, get_own_channel_name
 from twofold.server.web.anaconda.serializers import ViewContext
@@ -163,7 +165,11 @@ def list_packages(request: Request) -> Response:
     registry, actor = get_registry(request), authenticate(request)
     named = "owner" in request.path_params
     channel = get_channel_name(request) if named else get_own_channel_name(request, actor)
-    return _list_hits(request, queries.list_channel_projects(registry, actor, channel))
+    return _list_hits(request, search.list_channel_projects(registry, actor, channel))
+
+
+#: Package types of this API -> worlds of the search.
+_WORLDS = {"pypi": "pip", "conda": "conda"}
 
 
 def search_packages(request: Request) -> Response:
@@ -171,7 +177,10 @@ def search_packages(request: Request) -> Response:
     word = request.query_params.get("name", "")
     if not word.isprintable():
         raise Refused("malformed-query", "The search text contains invalid characters")
-    return _list_hits(request, listings.search(get_registry(request), authenticate(request), word))
+    asked = request.query_params
+    world = _WORLDS.get(asked.get("package_type") or asked.get("type") or "", "")
+    query = SearchQuery(word, world)
+    return _list_hits(request, listings.search(get_registry(request), authenticate(request), query))
 
 
 def _list_hits(request: Request, hits: Iterable[SearchHit]) -> Response:

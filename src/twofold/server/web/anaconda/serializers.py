@@ -9,8 +9,9 @@ from typing import Any
 
 from twofold.artifact import Kind
 from twofold.server.model import Project, StoredFile
+from twofold.server.registry.browsing.search import SearchHit
 from twofold.server.registry.lifecycle import FILES
-from twofold.server.registry.queries import SearchHit, list_versions
+from twofold.server.registry.queries import list_versions
 
 #: Kind of file -> package type in this API.
 PACKAGE_TYPES = {Kind.WHEEL: "pypi", Kind.SDIST: "pypi", Kind.CONDA: "conda", Kind.TAR_BZ2: "conda"}

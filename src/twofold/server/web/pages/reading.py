@@ -19,14 +19,16 @@ from twofold.server.pages.simple_pages import make_file_path
 from twofold.server.proxy import listings
 from twofold.server.proxy.listings import RemoteListing
 from twofold.server.registry import administration, labels, queries
+from twofold.server.registry.browsing.search import (
+    SearchQuery,
+    list_projects_page,
+    search_projects,
+)
 from twofold.server.web.credentials import authenticate, get_registry
 from twofold.server.web.pages.render import render
 
 #: Maximum number of an upstream's files on a project's page.
 MAX_REMOTE = 100
-
-#: Maximum number of projects on a channel's page.
-MAX_PROJECTS = 200
 
 
 def show_landing(request: Request) -> Response:
@@ -42,17 +44,20 @@ def show_channel(request: Request) -> Response:
     registry, actor = get_registry(request), authenticate(request)
     found = queries.get_channel(registry, actor, request.path_params["channel"])
     q = request.query_params.get("q", "")[:100]
-    hits = queries.list_channel_projects(registry, actor, found.name, q, MAX_PROJECTS + 1)
+    number = _read_number(request)
+    if q.strip():
+        page = search_projects(registry, actor, SearchQuery(q, channel=found.name), number)
+    else:
+        page = list_projects_page(registry, actor, found.name, number=number)
     shown = [
         {
-            "name": hit.project.name,
-            "key": hit.project.key,
-            "summary": hit.project.summary,
-            "newest": hit.project.newest,
-            "worlds": _list_clients(hit),
+            "name": one.listing.name,
+            "key": one.listing.key,
+            "summary": one.listing.summary,
+            "newest": one.listing.newest,
+            "worlds": ", ".join(one.listing.worlds),
         }
-        for hit in hits[:MAX_PROJECTS]
-        if hit.project.versions or hit.project.summary  # deleted projects are not shown
+        for one in page.projects
     ]
     remote = listings.search_remote(registry, View(actor, found.name), q) if q else []
     names = sorted(set(labels.list_labels(registry, actor, found.name)) - {"main"})
@@ -60,7 +65,7 @@ def show_channel(request: Request) -> Response:
         "channel": found,
         "projects": shown,
         "remote": remote,
-        "more": len(hits) > MAX_PROJECTS,
+        "page": page,
         "labels": names,
         "q": q,
         **_get_urls(request, found),
@@ -68,10 +73,10 @@ def show_channel(request: Request) -> Response:
     return render(request, "channel.html", values, public=found.public)
 
 
-def _list_clients(hit: queries.SearchHit) -> str:
-    kinds = hit.project.kinds
-    clients = ["pip"] if any(not kind.is_conda for kind in kinds) else []
-    return ", ".join([*clients, *(["conda"] if any(kind.is_conda for kind in kinds) else [])])
+def _read_number(request: Request) -> int:
+    """Return the number of the page that is asked for; 1 for what is none."""
+    text = request.query_params.get("page", "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 7 else 1
 
 
 def _get_urls(request: Request, found: Channel) -> dict[str, str]:

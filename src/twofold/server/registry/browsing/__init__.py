@@ -1,0 +1,1 @@
+"""What people read of a registry: searches, lists, feeds, numbers, and the content of files."""

@@ -1,0 +1,113 @@
+"""Searches in the rows of `listings`, by the index of `text_index`.
+
+A query is tried tier by tier (`words.make_tiers`): the exact name first, then names that begin with
+it, words of names, parts of names, summaries and keywords, and all texts. A tier reads at most
+`MAX_RANKED` hits, so that a word of every project costs no more than one of a thousand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection, Row
+
+from twofold.server.store.search.listings import (
+    Listing,
+    Order,
+    count_listings,
+    list_listings,
+    list_page,
+)
+from twofold.server.store.search.text_index import get_text_index
+from twofold.server.store.search.words import Condition, make_facet, make_tiers, one_of
+
+#: The most hits that are ranked; a search that has more says so.
+MAX_RANKED = 1000
+
+#: Places of tiers whose hits are names; those after them are texts.
+_NAMES = 4
+
+
+@dataclass(frozen=True, slots=True)
+class SearchFilter:
+    """What a search is restricted to; '' for no restriction.
+
+    `channel_ids` are the channels that may be seen, `other_ids` all others.
+    """
+
+    channel_ids: Sequence[int]
+    other_ids: Sequence[int] = ()
+    world: str = ""
+    platform: str = ""
+    license: str = ""
+    python: str = ""
+
+    def make_conditions(self) -> Condition:
+        """Return the conditions on the tokens of a project."""
+        found = []
+        if self.other_ids:
+            found.append(one_of(f"c:{one}" for one in self.channel_ids))
+        if self.world:
+            found.append(one_of([make_facet("f", self.world)]))
+        if self.platform:
+            platforms = dict.fromkeys([self.platform, "noarch"])
+            found.append(one_of(make_facet("p", one) for one in platforms))
+        if self.license:
+            found.append(one_of([make_facet("l", self.license)]))
+        if self.python:
+            found.append(one_of([make_facet("y", self.python)]))
+        return tuple(found)
+
+
+@dataclass(frozen=True, slots=True)
+class SearchResult:
+    """A page of hits, the best first, and how many there are; `is_capped`: there are more."""
+
+    listings: list[Listing] = field(default_factory=list)
+    total: int = 0
+    is_capped: bool = False
+
+
+def find_projects(
+    db: Connection, query: str, restriction: SearchFilter, start: int, count: int
+) -> SearchResult:
+    """Return the hits from `start` on of a query; '' lists everything by name."""
+    if not restriction.channel_ids:
+        return SearchResult()
+    conditions = restriction.make_conditions()
+    if not query.strip():
+        if len(conditions) == bool(restriction.other_ids):
+            ids = restriction.channel_ids
+            listed = list_page(db, ids, Order.NAME, start, count)
+            return SearchResult(listed, count_listings(db, ids))
+        tiers: list[Condition] = [()]
+    else:
+        tiers = make_tiers(query)
+    allowed = frozenset(restriction.channel_ids)
+    found: dict[int, None] = {}
+    is_capped = False
+    for place, tier in enumerate(tiers):
+        hits = _find(db, (*tier, *conditions), allowed)
+        is_capped = is_capped or len(hits) >= MAX_RANKED
+        hits.sort(key=_by_name)
+        if place >= _NAMES:
+            hits.sort(key=lambda hit: hit.uploaded_at, reverse=True)
+        found.update(dict.fromkeys(hit.project_id for hit in hits))
+        if len(found) >= MAX_RANKED:
+            break
+    ids = list(found)[:MAX_RANKED]
+    is_capped = is_capped or len(found) > MAX_RANKED
+    return SearchResult(list_listings(db, ids[start : start + count]), len(ids), is_capped)
+
+
+def _by_name(hit: Row[Any]) -> tuple[int, str, int]:
+    return len(hit.key), hit.key, hit.project_id
+
+
+def _find(db: Connection, condition: Condition, allowed: Collection[int]) -> list[Row[Any]]:
+    """Return at most `MAX_RANKED` projects that fulfil a condition, in channels allowed."""
+    index = get_text_index(db)
+    values = {"query": index.format_query(condition), "most": MAX_RANKED}
+    return [row for row in db.execute(index.select, values) if row.channel_id in allowed]
