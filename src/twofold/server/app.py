@@ -29,7 +29,7 @@ from twofold.server.web import (
     uploads,
 )
 from twofold.server.web.credentials import StripToken
-from twofold.server.web.pages import reading, site
+from twofold.server.web.pages import projects, reading, site
 from twofold.server.web.pages.error_pages import ErrorPages, with_page
 from twofold.server.web.request_body import Spool
 from twofold.server.web.status import Metrics
@@ -84,6 +84,7 @@ def create_app(settings: Settings, registry: Registry | None = None) -> Applicat
             *pypi.routes,
             *site.routes,
             *reading.routes,
+            *projects.routes,
             *conda.routes,
         ],
         middleware=[Middleware(ErrorPages), Middleware(StripToken)],

@@ -1,4 +1,4 @@
-"""A release's description as safe HTML, and facts from its metadata, for the web pages.
+"""A release's description as safe HTML, for the web pages.
 
 The description is untrusted text, and a kilobyte of it can keep a renderer busy for minutes. So it
 is rendered once, after the upload, in a process of its own with limits of time and memory
@@ -16,12 +16,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from html import escape
-from typing import Any
 
 from packaging.metadata import parse_email
 
 from twofold.artifact import Kind
 from twofold.server.model import StoredFile
+from twofold.server.pages.description_html import fit_into_page
 
 #: The longest description to render (characters); longer ones are shown as plain text.
 MAX_LENGTH = 200_000
@@ -35,19 +35,14 @@ MAX_NESTING = 50
 #: Limits of rendering one description: processor time (seconds) and memory (bytes).
 MAX_SECONDS, MAX_MEMORY = 2.0, 1 << 30
 
-#: A name, and texts, each with its link or ''.
-Fact = tuple[str, tuple[tuple[str, str], ...]]
-
 _TAG = re.compile(r'<(/?)([a-z][a-z0-9]*)(?:\s+[^\s"=>]+(?:="[^"]*")?)*\s*>')
 _VOID_TAGS = {"br", "hr", "img", "input", "wbr", "col", "area"}
 
 
 @dataclass(frozen=True)
 class ReleaseDescription:
-    """Summary, facts and description of a release; `text` is '' without a description."""
+    """The description of a release; `text` is '' without one."""
 
-    summary: str = ""
-    facts: tuple[Fact, ...] = ()
     text: str = ""
     content_type: str = ""
 
@@ -74,8 +69,6 @@ def describe_metadata(metadata: bytes) -> ReleaseDescription:
     """Describe a release from its metadata."""
     raw, _ = parse_email(metadata)
     return ReleaseDescription(
-        str(raw.get("summary") or ""),
-        tuple(_collect_facts(dict(raw))),
         str(raw.get("description") or "")[:MAX_HTML_LENGTH],
         parse_content_type(str(raw.get("description_content_type") or "")),
     )
@@ -90,25 +83,6 @@ def may_have_description(metadata: bytes) -> bool:
 def parse_content_type(text: str) -> str:
     """Return the media type of a description without its parameters."""
     return text.partition(";")[0].strip().lower()
-
-
-def _collect_facts(raw: dict[str, Any]) -> list[Fact]:
-    found = [
-        ("Python", raw.get("requires_python")),
-        ("Licence", raw.get("license_expression") or (raw.get("license") or "")[:200]),
-        ("Author", raw.get("author_email") or raw.get("author")),
-        ("Needs", ", ".join(raw.get("requires_dist", [])[:100])),
-    ]
-    facts: list[Fact] = [(name, ((str(text), ""),)) for name, text in found if text]
-    links = [(name[:100], link) for name, link in raw.get("project_urls", {}).items()]
-    if raw.get("home_page"):
-        links.append(("Home page", raw["home_page"]))
-    safe = tuple((name, link) for name, link in links if _is_web_link(link))
-    return [*facts, ("Links", safe)] if safe else facts
-
-
-def _is_web_link(link: str) -> bool:
-    return link.lower().startswith(("https://", "http://"))
 
 
 def render_description(text: str, content_type: str) -> str | None:
@@ -132,7 +106,7 @@ def render_description(text: str, content_type: str) -> str | None:
         return None
     if html is None or len(html) > MAX_HTML_LENGTH or measure_nesting(html) > MAX_NESTING:
         return None
-    return html
+    return fit_into_page(html)
 
 
 def measure_nesting(html: str) -> int:

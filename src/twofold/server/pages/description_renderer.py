@@ -22,7 +22,6 @@ from markupsafe import Markup
 from twofold.errors import TwofoldError
 from twofold.server.model import StoredFile
 from twofold.server.pages.description import (
-    ReleaseDescription,
     describe_metadata,
     find_description_source,
     may_have_description,
@@ -50,16 +49,16 @@ _ENVIRONMENT = ("PATH", "PYTHONPATH", "SYSTEMROOT", "LANG", "LC_ALL")
 DescriptionKey = tuple[int, str]
 
 
-def describe_release(
+def render_release(
     database: Database, renderer: DescriptionRenderer, files: Sequence[StoredFile]
-) -> tuple[ReleaseDescription, Markup]:
-    """Describe a release from its metadata; also returns its description as safe HTML.
+) -> Markup:
+    """Return a release's description as safe HTML, '' without one.
 
     A description that is not rendered yet is shown as text, and its rendering requested.
     """
     source = find_description_source(files)
     if source is None:
-        return ReleaseDescription(), Markup()
+        return Markup()
     described = describe_metadata(source.metadata)
     html = None
     if described.is_markup:
@@ -70,7 +69,7 @@ def describe_release(
             html = stored[key]
         else:
             renderer.request(database, source)
-    return described, Markup(described.plain_html if html is None else html)
+    return Markup(described.plain_html if html is None else html)
 
 
 def make_key(file: StoredFile) -> DescriptionKey:

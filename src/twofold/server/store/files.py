@@ -202,7 +202,7 @@ def find_served_file(
 def list_project_files(db: Connection, project_id: int, deleted: bool = False) -> list[StoredFile]:
     """List a project's files in upload order."""
     query = select(files).where(files.c.project_id == project_id).order_by(files.c.id)
-    return _fetch_all(db, query if deleted else query.where(files.c.deleted_at.is_(None)))
+    return fetch_files(db, query if deleted else query.where(files.c.deleted_at.is_(None)))
 
 
 def list_filenames(db: Connection, channel_id: int, subdir: str) -> set[str]:
@@ -216,7 +216,7 @@ def list_filenames(db: Connection, channel_id: int, subdir: str) -> set[str]:
 def list_converted_packages(db: Connection, file_id: int) -> list[StoredFile]:
     """List the conda packages converted from a wheel."""
     query = select(files).where(files.c.made_from == file_id, files.c.deleted_at.is_(None))
-    return _fetch_all(db, query)
+    return fetch_files(db, query)
 
 
 def list_conda_files(db: Connection, channel_id: int, subdir: str, name: str) -> list[StoredFile]:
@@ -230,7 +230,7 @@ def list_conda_files(db: Connection, channel_id: int, subdir: str, name: str) ->
         files.c.name == name,
         files.c.deleted_at.is_(None),
     )
-    return sorted(_fetch_all(db, query), key=lambda file: file.filename)
+    return sorted(fetch_files(db, query), key=lambda file: file.filename)
 
 
 def list_labelled_files(db: Connection, channel_id: int, label: str) -> list[StoredFile]:
@@ -242,7 +242,7 @@ def list_labelled_files(db: Connection, channel_id: int, label: str) -> list[Sto
         .where(files.c.deleted_at.is_(None))
         .order_by(files.c.id)
     )
-    return _fetch_all(db, query)
+    return fetch_files(db, query)
 
 
 def read_records(
@@ -300,13 +300,14 @@ _LABELS = select(labels.c.file_id, labels.c.label).where(
 def _fetch_one(
     db: Connection, query: Select[Any], values: Mapping[str, Any] | None = None
 ) -> StoredFile | None:
-    found = _fetch_all(db, query, values)
+    found = fetch_files(db, query, values)
     return found[0] if found else None
 
 
-def _fetch_all(
+def fetch_files(
     db: Connection, query: Select[Any], values: Mapping[str, Any] | None = None
 ) -> list[StoredFile]:
+    """Return the files that a query of the table `files` selects, with their labels."""
     rows = db.execute(query, values).all()
     named: dict[int, set[str]] = {row.id: set() for row in rows}
     ids = list(named)

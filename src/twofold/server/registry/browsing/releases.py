@@ -1,0 +1,106 @@
+"""A project's releases as people read them: their history, one release whole, who is linked."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from twofold.names import normalize_name
+from twofold.names.version_order import is_prerelease, sort_newest_first
+from twofold.server.context import Registry
+from twofold.server.model import Channel, Project, StoredFile
+from twofold.server.proxy.fetch import has_upstream
+from twofold.server.store.browsing import releases
+from twofold.server.store.browsing.releases import ReleaseFile
+from twofold.server.store.upstreams import CONDA, PYPI
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """A release in a project's history. `at` is its first upload; `size` is of all files, in bytes.
+
+    `yanked` is the reason where every file is yanked ('' for none given), else None. `is_pre`: pip
+    skips it unless asked for; conda has no pre-releases.
+    """
+
+    version: str
+    at: datetime
+    is_pre: bool
+    yanked: str | None
+    for_pip: bool
+    for_conda: bool
+    count: int
+    size: int
+
+
+def list_history(registry: Registry, project: Project) -> list[Release]:
+    """List the releases of a project, the newest first and pre-releases last."""
+    with registry.database.read() as db:
+        found = releases.list_release_files(db, project.id)
+    by_version: dict[str, list[ReleaseFile]] = {}
+    for file in found:
+        by_version.setdefault(file.version, []).append(file)
+    python = {file.version for file in found if not file.kind.is_conda}
+    order = sort_newest_first(python, by_version.keys())
+    return [_summarize(version, by_version[version], version in python) for version in order]
+
+
+def _summarize(version: str, files: Sequence[ReleaseFile], for_pip: bool) -> Release:
+    reasons = [file.yanked for file in files]
+    yanked = None if None in reasons else next((reason for reason in reasons if reason), "")
+    return Release(
+        version,
+        min(file.uploaded_at for file in files),
+        for_pip and is_prerelease(version),
+        yanked,
+        for_pip,
+        any(file.kind.is_conda for file in files),
+        len(files),
+        sum(file.size for file in files),
+    )
+
+
+def choose_newest(history: Sequence[Release]) -> Release | None:
+    """Return the newest release that is not yanked, else the newest; None without any."""
+    offered = [release for release in history if release.yanked is None]
+    return next(iter(offered or history), None)
+
+
+def list_files(registry: Registry, project: Project, version: str) -> list[StoredFile]:
+    """List the files of a release in upload order."""
+    with registry.database.read() as db:
+        return releases.list_files_of_version(db, project.id, version)
+
+
+def name_uploaders(registry: Registry, files: Collection[StoredFile]) -> dict[int, str]:
+    """Return id -> name of the users who uploaded files."""
+    ids = {file.uploader_id for file in files if file.uploader_id is not None}
+    with registry.database.read() as db:
+        return releases.find_user_names(db, ids)
+
+
+@dataclass(frozen=True, slots=True)
+class LinkedNames:
+    """Which names have a page in a channel: `local` maps them to projects.
+
+    With an upstream on a side, every name of that side may have one.
+    """
+
+    local: dict[str, str]
+    pip_upstream: bool
+    conda_upstream: bool
+
+    def find_key(self, name: str, is_conda: bool) -> str:
+        """Return the project's name in the page's address; '' where there is no page."""
+        key = self.local.get(name) or self.local.get(normalize_name(name), "")
+        return key or (normalize_name(name) if self.pip_upstream and not is_conda else "")
+
+
+def find_linked(registry: Registry, channel: Channel, names: Collection[str]) -> LinkedNames:
+    """Return which of these names have a page in a channel."""
+    wanted = {*names, *map(normalize_name, names)}
+    with registry.database.read() as db:
+        local = releases.find_projects_named(db, channel.id, wanted) if wanted else {}
+    pip, conda = (has_upstream(registry, channel.name, kind) for kind in (PYPI, CONDA))
+    return LinkedNames(local, pip, conda)
