@@ -45,6 +45,9 @@ OPEN = {
     "GET /{channel}/_/oidc/audience",
 }
 
+#: Pages that lead everybody without a session to the sign-in, and those to sign in.
+PAGES = re.compile(r"GET /-/(sign-in|account|manage)(/|$)")
+
 #: Routes that redirect to the same address with a slash, whatever is there.
 SLASHES = {
     "POST /{channel}/legacy",
@@ -114,6 +117,7 @@ def closed(served: Place, tmp_path: Path) -> tuple[Place, dict[str, str]]:
         "target": "dev",
         "group": "staff",
         "names": "hidden",
+        "notice": "0a",
     }
 
 
@@ -152,6 +156,12 @@ def make_callers(place: Place) -> dict[str, str]:
     }
 
 
+def _leads_to_sign_in(name: str, answer: requests.Response) -> bool:
+    if not PAGES.match(name):
+        return False
+    return answer.headers.get("location", "/-/sign-in").startswith("/-/sign-in")
+
+
 def test_no_route_serves_or_changes_a_private_channel_for_those_outside(
     closed: tuple[Place, dict[str, str]],
 ) -> None:
@@ -170,6 +180,7 @@ def test_no_route_serves_or_changes_a_private_channel_for_those_outside(
             answer = ask(place, method, path, secret)
             is_open = name in OPEN or (name in OWN and caller != "nobody")
             moves = name in SLASHES and answer.is_redirect
+            is_open = is_open or _leads_to_sign_in(name, answer)
             refused = 400 <= answer.status_code < 500
             fine = refused or moves or (is_open and answer.status_code < 400)
             if MARK in answer.text or not fine:

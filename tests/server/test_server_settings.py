@@ -21,6 +21,12 @@ VALUES = {
     "head_timeout": "1.5",
     "send_timeout": "2.5",
     "spool_quota": "99",
+    "session_days": "3",
+    "session_days?": "5",
+    "session_idle_hours": "9",
+    "session_idle_hours?": "5",
+    "second_factor": "everybody",
+    "second_factor?": "administrators",
     "log_reads": "yes",
     "trusted_proxy": "10.0.0.0/8, ::1",
 }

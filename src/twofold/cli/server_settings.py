@@ -38,6 +38,23 @@ def _parse_flag(text: str) -> bool:
     return words[text.lower()]
 
 
+def _parse_positive(text: str) -> float:
+    number = float(text)
+    if not 0 < number < 10_000:
+        raise ValueError("expected a number above 0")
+    return number
+
+
+def _parse_second_factor(text: str) -> str:
+    if text not in SECOND_FACTOR:
+        raise ValueError(f"expected one of {', '.join(SECOND_FACTOR)}")
+    return text
+
+
+#: Who must have a second factor.
+SECOND_FACTOR = ("optional", "administrators", "everybody")
+
+
 class ServerOption:
     """An option of the server: `--NAME`, `TWOFOLD_NAME`, its parser, default and help."""
 
@@ -91,6 +108,8 @@ _METAVARS = {
     "site_icon": "FILE",
     "site_name": "NAME",
     "site_notice": "TEXT",
+    "session_days": "DAYS",
+    "session_idle_hours": "HOURS",
 }
 
 #: Where the registry's data is: `admin` takes these too.
@@ -142,6 +161,25 @@ SERVING = (
     ),
     ServerOption("spool-quota", int, 64 << 30, "size of all uploads in progress (default: 64 GiB)"),
     ServerOption(
+        "session-days",
+        _parse_positive,
+        14.0,
+        "days after which a browser has to sign in again (default: 14)",
+    ),
+    ServerOption(
+        "session-idle-hours",
+        _parse_positive,
+        48.0,
+        "hours without use after which it has to (default: 48)",
+    ),
+    ServerOption(
+        "second-factor",
+        _parse_second_factor,
+        "optional",
+        "who must have a second factor: optional (nobody), administrators or everybody "
+        "(default: optional)",
+    ),
+    ServerOption(
         "log-reads", _parse_flag, False, "log every request, not only changes and failures"
     ),
     ServerOption("site-name", str, "twofold", "name of the registry on its pages"),
@@ -163,7 +201,9 @@ def read_settings(
     args: argparse.Namespace, environment: Mapping[str, str] = os.environ
 ) -> Settings:
     """Return the settings from a command line and the environment. Raises UsageError."""
-    from twofold.server.settings import Settings
+    from datetime import timedelta
+
+    from twofold.server.settings import SessionLimits, Settings
 
     values = {
         option.field: option.read(getattr(args, option.field, None), environment)
@@ -190,4 +230,8 @@ def read_settings(
         connections_per_address=values["connections"],
         spool_quota=values["spool_quota"],
         **{name: values[name] for name in ("site_name", "site_notice", "site_logo", "site_icon")},
+        session_limits=SessionLimits(
+            timedelta(days=values["session_days"]), timedelta(hours=values["session_idle_hours"])
+        ),
+        second_factor=values["second_factor"],
     )

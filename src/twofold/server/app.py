@@ -28,7 +28,9 @@ from twofold.server.web import (
     trusted_publishing,
     uploads,
 )
+from twofold.server.web.account import invitation, second_factor, sign_in
 from twofold.server.web.credentials import StripToken
+from twofold.server.web.manage import pages as manage_pages
 from twofold.server.web.pages import projects, reading, site
 from twofold.server.web.pages.error_pages import ErrorPages, with_page
 from twofold.server.web.request_body import Spool
@@ -79,6 +81,10 @@ def create_app(settings: Settings, registry: Registry | None = None) -> Applicat
             *status.routes,
             *trusted_publishing.routes,
             *management.routes,
+            *sign_in.routes,
+            *second_factor.routes,
+            *invitation.routes,
+            *manage_pages.routes,
             *uploads.routes,
             *anaconda.routes,
             *pypi.routes,

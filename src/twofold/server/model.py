@@ -77,12 +77,34 @@ class Token:
 
 
 @dataclass(frozen=True, slots=True)
+class Session:
+    """A browser's session; `method` is how its user signed in. Times are UTC.
+
+    One with a `token_id` has the limits of that token, and ends with it.
+    """
+
+    id: int
+    user_id: int
+    token_id: int | None
+    method: str
+    agent: str
+    address: str
+    created_at: datetime
+    used_at: datetime
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Actor:
-    """The caller: a user with a token or password, the operator at the store, or anonymous."""
+    """The caller: a user with a token or password, the operator at the store, or anonymous.
+
+    `session` is that of a browser, where the user has signed in.
+    """
 
     user: User | None = None
     token: Token | None = None
     operator: bool = False
+    session: Session | None = None
 
     @property
     def name(self) -> str:

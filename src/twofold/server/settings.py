@@ -2,8 +2,37 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
+
+
+@dataclass(frozen=True)
+class SessionLimits:
+    """How long a session of a browser lasts, and for how long it may be unused."""
+
+    lifetime: timedelta = timedelta(days=14)
+    idle: timedelta = timedelta(days=2)
+
+
+@dataclass(frozen=True)
+class IssuerSettings:
+    """An issuer (OpenID Connect) at which people sign in, and what its claims mean here.
+
+    `url` has no slash at its end. `user_claim` names a new account; `groups_claim` has the groups,
+    and `roles` are (group, organisation, role) of members. Without `creates_accounts` only people
+    whose identity is linked sign in.
+    """
+
+    url: str
+    client_id: str
+    client_secret: str = field(default="", repr=False)
+    name: str = "your organisation"
+    scopes: str = "openid profile email"
+    user_claim: str = "preferred_username"
+    groups_claim: str = "groups"
+    roles: tuple[tuple[str, str, str], ...] = ()
+    creates_accounts: bool = True
 
 
 @dataclass(frozen=True)
@@ -18,6 +47,8 @@ class Settings:
     number of connections. `head_timeout` is in seconds, and so is `send_timeout`, the time after
     which a client that does not read its response is cut off. The pages for people show
     `site_name`, `site_notice` on every page, and the pictures `site_logo` and `site_icon`.
+    `second_factor` is who must have one (`server.auth.second_factor`); at `issuer` people sign in
+    without a password of ours.
     """
 
     data: Path
@@ -41,6 +72,9 @@ class Settings:
     site_notice: str = ""
     site_logo: Path | None = None
     site_icon: Path | None = None
+    session_limits: SessionLimits = SessionLimits()
+    second_factor: str = "optional"
+    issuer: IssuerSettings | None = None
 
     @property
     def own_audience(self) -> str:

@@ -47,10 +47,10 @@ def identify(registry: Registry, secret: str | None, user: str | None = None) ->
         return permissions.identify(db, secret, user, registry.clock())
 
 
-def log_in(registry: Registry, user: str, password: str) -> Actor:
-    """Log in with a password, or with one of the user's tokens in its place."""
+def check_password(registry: Registry, user: str, password: str) -> Actor:
+    """Return the user of a password or token, whatever else a sign-in requires. Raises Refused."""
     with registry.database.read() as db:
-        return permissions.identify_by_password(db, user, password, registry.clock())
+        return permissions.check_password(db, user, password, registry.clock())
 
 
 def bootstrap_owner(registry: Registry) -> str | None:

@@ -44,11 +44,26 @@ class LoginThrottle:
         most = {own: MAX_FOR_USER}
         if not self._is_known(user):
             most[_hash_key(address)] = MAX_FROM_ADDRESS
+        with self._count(own, most, "invalid-login"):
+            yield
+
+    @contextmanager
+    def attempt_code(self, user: str) -> Iterator[None]:
+        """Wrap the check of a second factor's code. Raises Refused (429).
+
+        Counted for the user alone, wherever codes come from: who enters one knows the password.
+        """
+        own = _hash_key("code", user)
+        with self._count(own, {own: MAX_FOR_USER}, "wrong-code"):
+            yield
+
+    @contextmanager
+    def _count(self, own: str, most: Mapping[str, int], code: str) -> Iterator[None]:
         self._check_limits(most)
         try:
             yield
         except Refused as error:
-            if error.code == "invalid-login":
+            if error.code == code:
                 self._record_failure(most)
             raise
         # Those that were guessed at the same moment count as well.

@@ -14,11 +14,15 @@ from twofold.errors import Refused
 from twofold.server.auth import tokens
 from twofold.server.model import ANONYMOUS, Action, Actor, Channel
 from twofold.server.store import Connection, accounts
+from twofold.server.store.people import second_factors
 
 #: The operators of the registry over HTTP: the user of the first start, and admin members of the
 #: organisation of this name.
 OWNER, OPERATORS = "owner", "operators"
 
+
+SECOND_FACTOR_TEXT = "A password alone is not accepted: this user signs in with a second factor"
+SECOND_FACTOR_HINT = "make a token on the page /-/account, and send it in the password's place"
 
 TOKEN_HINT = "send it as the password of user __token__, as a Bearer header, or as /t/TOKEN/"
 
@@ -49,7 +53,23 @@ def is_password(secret: str | None, user: str | None) -> bool:
 
 
 def identify_by_password(db: Connection, user: str, password: str, at: datetime) -> Actor:
-    """Return the user with this password (or token, valid at `at`). Raises Refused (401)."""
+    """Return the user with this password (or token, valid at `at`). Raises Refused (401).
+
+    The password of a user with a second factor counts only where a code is entered too.
+    """
+    actor = check_password(db, user, password, at)
+    if actor.token is None and actor.user is not None:
+        factor = second_factors.find_factor(db, actor.user.id)
+        if factor is not None and factor.is_confirmed:
+            raise Refused("second-factor", SECOND_FACTOR_TEXT, SECOND_FACTOR_HINT, 401)
+    return actor
+
+
+def check_password(db: Connection, user: str, password: str, at: datetime) -> Actor:
+    """Return the user with this password or token, whatever else a sign-in requires.
+
+    Raises Refused (401).
+    """
     if password.startswith(tokens.PREFIX):
         found = accounts.find_token(db, tokens.hash_token(password))
         if found and found[1].name == user:

@@ -27,6 +27,7 @@ from twofold.server.registry.undelete import UNDELETE_DAYS
 from twofold.server.store import Connection, accounts, audit, channels, files
 from twofold.server.store.audit import AuditEntry as AuditEntry
 from twofold.server.store.audit import AuditQuery as AuditQuery
+from twofold.server.store.people import sessions
 
 #: The actor of `twofold admin` on the store: has every permission, is not a user.
 OPERATOR = Actor(operator=True)
@@ -172,9 +173,10 @@ def set_rules(registry: Registry, by: str, channel: str, rules: Mapping[str, Any
 
 
 def set_password(registry: Registry, by: str, user: User, password: str | None) -> None:
-    """Set a user's password, or (None) remove it."""
+    """Set a user's password, or (None) remove it; the user's sessions end."""
     with registry.database.serialized_write() as db:
         accounts.set_password(db, user.id, tokens.hash_password(password) if password else None)
+        sessions.remove_sessions(db, user.id)
         _audit(registry, db, by, "password", "", user.name)
 
 
@@ -185,6 +187,7 @@ def disable_user(registry: Registry, by: str, user: User) -> None:
     """
     with registry.database.serialized_write() as db:
         accounts.disable_user(db, user.id, registry.clock())
+        sessions.remove_sessions(db, user.id)
         page_updates.rerender_for_user(db, user.id)
         _audit(registry, db, by, "disable", "", user.name)
 

@@ -14,6 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from twofold.server.model import Action, Token, User, from_text, to_text
 from twofold.server.store.inserts import inserted_id
 from twofold.server.store.schema import (
+    channels,
     guesses,
     members,
     publishers,
@@ -118,6 +119,16 @@ def get_organisation_role(db: Connection, organisation_id: int, user_id: int) ->
     )
     role = db.execute(query).scalar()
     return Action(role) if role else None
+
+
+def is_administrator(db: Connection, user_id: int) -> bool:
+    """Whether a user owns or administrates a channel, or administrates an organisation."""
+    mine = select(members.c.organisation_id).where(
+        members.c.user_id == user_id, members.c.role == Action.ADMIN
+    )
+    own = select(channels.c.id).where(channels.c.owner_id == user_id)
+    given = select(roles.c.user_id).where(roles.c.user_id == user_id, roles.c.role == Action.ADMIN)
+    return any(db.execute(query.limit(1)).first() is not None for query in (own, given, mine))
 
 
 def list_members(db: Connection, organisation_id: int) -> dict[str, Action]:

@@ -21,6 +21,11 @@ from sqlalchemy import (
 from twofold.server.store.tables.base import make_foreign_key as _foreign_key
 from twofold.server.store.tables.base import make_id as _id
 from twofold.server.store.tables.base import metadata as metadata
+from twofold.server.store.tables.people import identities as identities
+from twofold.server.store.tables.people import invitations as invitations
+from twofold.server.store.tables.people import recovery_codes as recovery_codes
+from twofold.server.store.tables.people import second_factors as second_factors
+from twofold.server.store.tables.people import sessions as sessions
 from twofold.server.store.tables.search import project_listings as project_listings
 from twofold.server.store.tables.upstreams import offers as offers
 from twofold.server.store.tables.upstreams import upstream_pages as upstream_pages

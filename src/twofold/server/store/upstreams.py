@@ -252,6 +252,15 @@ def list_pins_of(db: Connection, channel_id: int, key: str) -> dict[str, Pin]:
     return {row.filename: _to_pin(row) for row in db.execute(query)}
 
 
+def list_refused_pins(db: Connection, channel_id: int, limit: int) -> list[Pin]:
+    """List the files of upstreams whose content was refused, by name."""
+    query = select(upstream_pins).where(
+        upstream_pins.c.channel_id == channel_id, upstream_pins.c.refused.is_not(None)
+    )
+    order = upstream_pins.c.key, upstream_pins.c.filename
+    return [_to_pin(row) for row in db.execute(query.order_by(*order).limit(limit))]
+
+
 def list_fetched_keys(db: Connection, channel_id: int) -> list[str]:
     """Return the projects (PyPI side) of which a file was fetched."""
     query = select(upstream_pins.c.key).where(

@@ -3,6 +3,9 @@
 `Authorization: Basic` (pip, twine, uv: user `__token__`; conda: user and password), `Bearer` and
 `token` (rattler, anaconda-client), `X-API-Key` (quetz), and conda's `/t/TOKEN/` in the address,
 which `StripToken` takes out before anything sees or logs the path.
+
+A browser's session counts for reading alone: its cookie goes with the requests of any page, so what
+changes something takes a form's token as well (`web.account.forms`). No protocol of programs does.
 """
 
 from __future__ import annotations
@@ -17,6 +20,8 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
+from typing import Any, TypeVar
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -24,16 +29,23 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from twofold.errors import Refused, TwofoldError
-from twofold.server.auth import accounts
+from twofold.server.auth import accounts, second_factor, sessions
 from twofold.server.auth.login_throttle import LoginThrottle
-from twofold.server.auth.permissions import is_password
+from twofold.server.auth.permissions import (
+    SECOND_FACTOR_HINT,
+    SECOND_FACTOR_TEXT,
+    is_password,
+)
 from twofold.server.auth.tokens import MAX_HASHINGS, PREFIX
 from twofold.server.context import Registry
-from twofold.server.model import Actor, View
+from twofold.server.model import ANONYMOUS, Actor, View
 from twofold.server.web.error_responses import problem_response, refused
 from twofold.server.web.origin import SAFE_METHODS, is_from_another_site
+from twofold.server.web.session_cookie import read_cookie
 
 log = logging.getLogger("twofold.server")
+
+Checked = TypeVar("Checked")
 
 #: conda's token at the beginning of a path.
 TOKEN_IN_PATH = re.compile(r"/t/([a-zA-Z0-9-]+)(/.*)")
@@ -44,6 +56,9 @@ MAX_PATH_LENGTH = 2000
 
 #: Key of a request's scope: the actor whose password was right, or the error.
 LOGIN = "twofold.login"
+
+#: Key of a request's scope: whose session the browser has, or None.
+PERSON = "twofold.person"
 
 _password_threads = ThreadPoolExecutor(MAX_HASHINGS, thread_name_prefix="password")
 
@@ -114,13 +129,18 @@ async def _check_password(request: Request) -> Actor | TwofoldError | None:
         secret, user = credentials_from(request)
         if not is_password(secret, user):
             return None
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(_password_threads, _identify, request, secret, user)
+        return await run_password_check(_identify, request, secret, user)
     except TwofoldError as error:
         return error
 
 
-def _log_failure(request: Request, user: str | None, error: Refused) -> None:
+async def run_password_check(check: Callable[..., Checked], *arguments: Any) -> Checked:
+    """Run what checks a password in one of the few threads for it."""
+    loop = asyncio.get_running_loop()
+    return await loop.run_in_executor(_password_threads, partial(check, *arguments))
+
+
+def log_failed_login(request: Request, user: str | None, error: Refused) -> None:
     """Log a wrong credential in one line of a fixed order, which fail2ban reads (deploy/)."""
     request.app.state.metrics.failed_logins += 1
     at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
@@ -132,9 +152,12 @@ def _log_failure(request: Request, user: str | None, error: Refused) -> None:
 def _identify(request: Request, secret: str | None, user: str | None) -> Actor:
     try:
         with rate_limited(request, secret, user):
-            return accounts.identify(get_registry(request), secret, user)
+            actor = accounts.identify(get_registry(request), secret, user)
+        if is_password(secret, user) and _lacks_second_factor(request, actor):
+            raise Refused("second-factor", SECOND_FACTOR_TEXT, SECOND_FACTOR_HINT, 401)
+        return actor
     except Refused as error:
-        _log_failure(request, user, error)
+        log_failed_login(request, user, error)
         raise
 
 
@@ -209,7 +232,42 @@ def authenticate(request: Request) -> Actor:
         raise login
     if login is not None:
         return login
-    return _identify(request, *credentials_from(request))
+    secret, user = credentials_from(request)
+    if secret is None and request.method in SAFE_METHODS:
+        return find_person(request) or ANONYMOUS
+    return _identify(request, secret, user)
+
+
+def find_person(request: Request) -> Actor | None:
+    """Return who has signed in with this browser, and may act; None where nobody has.
+
+    Who must have a second factor and has none may set one up, and nothing else.
+    """
+    actor = find_session(request)
+    if actor is None or actor.user is None or _lacks_second_factor(request, actor):
+        return None
+    return actor
+
+
+def find_session(request: Request) -> Actor | None:
+    """Return whose session this is, also of who has to set up a second factor first."""
+    if PERSON not in request.scope:
+        secret = read_cookie(request)
+        limits = request.app.state.settings.session_limits
+        found = sessions.find(get_registry(request), secret, limits) if secret else None
+        request.scope[PERSON] = found
+    found_before: Actor | None = request.scope[PERSON]
+    return found_before
+
+
+def _lacks_second_factor(request: Request, actor: Actor) -> bool:
+    """Whether a user must have a second factor and has none; an issuer asks for its own."""
+    policy = request.app.state.settings.second_factor
+    if actor.session is not None and actor.session.method == "issuer":
+        return False
+    return actor.user is not None and second_factor.is_required(
+        get_registry(request), actor.user, policy
+    )
 
 
 def rate_limited(

@@ -24,9 +24,13 @@ from twofold.server.web.file_responses import (
     names_etag,
 )
 from twofold.server.web.pypi import LAST_SERIAL, negotiate
+from twofold.server.web.session_cookie import SESSION_COOKIE
 
 #: Headers that the fast path does not handle.
 _SLOW_PATH_HEADERS = {b"range", b"if-range"}
+
+#: A session is looked up by the normal route, and what it may read is kept for nobody else.
+_SESSION = SESSION_COOKIE.encode()
 
 #: The largest response that is kept to be repeated (bytes).
 MAX_REPEATED = 4 << 20
@@ -86,7 +90,7 @@ def parse_request(scope: Scope) -> ReadRequest | None:
             api_key = value.decode("latin-1")
         elif name == b"if-none-match":
             if_none_match = value.decode("latin-1")
-        elif name in _SLOW_PATH_HEADERS:
+        elif name in _SLOW_PATH_HEADERS or (name == b"cookie" and _SESSION in value):
             return None
     if path.startswith("/t/"):
         found = TOKEN_IN_PATH.fullmatch(path)

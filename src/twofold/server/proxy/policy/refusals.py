@@ -15,7 +15,7 @@ from twofold.server.model import Channel
 from twofold.server.proxy import metadata_cache, remote_files
 from twofold.server.proxy.policy.conditions import find_refused, parse_policy
 from twofold.server.proxy.remote_files import RemoteFile
-from twofold.server.store import Connection, audit, upstreams
+from twofold.server.store import Connection, audit, channels, upstreams
 from twofold.server.store.upstream_cache import CachedResponse
 from twofold.server.store.upstreams import Pin, Upstream
 
@@ -45,6 +45,14 @@ class Refusal:
     def to_error(self) -> Refused:
         """Return the error for the client: permanent, so that it does not retry."""
         return Refused("upstream-refused", self.message, self.hint, 403)
+
+
+def list_refusals(registry: Registry, channel: str, limit: int) -> list[tuple[Pin, Refusal]]:
+    """Return the files of a channel's upstreams that were asked for and refused, by name."""
+    with registry.database.read() as db:
+        found = channels.find_channel(db, channel)
+        pins = [] if found is None else upstreams.list_refused_pins(db, found.id, limit)
+    return [(pin, Refusal(**json.loads(pin.refused))) for pin in pins if pin.refused]
 
 
 def check_policy(

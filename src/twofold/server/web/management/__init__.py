@@ -1,7 +1,7 @@
 """The management API at /api/manage, for remote administration.
 
 endpoints           the Endpoint class, and how a request is dispatched to one
-accounts, audit_log, channels, projects, upstreams
+accounts, audit_log, channels, notices, policies, projects, sign_in, upstreams
                     the endpoints; each calls one function of the registry
 parameters          JSON Schemas of request parameters, and their validation
 response_schemas    JSON Schemas of responses, and serializers
@@ -25,7 +25,10 @@ from twofold.server.web.management import (
     audit_log,
     channels,
     endpoints,
+    notices,
+    policies,
     projects,
+    sign_in,
     upstreams,
 )
 from twofold.server.web.management.endpoints import BASE, Endpoint, FieldSpec, ResponseSpec
@@ -34,9 +37,12 @@ from twofold.server.web.management.response_schemas import SCHEMAS
 
 ENDPOINTS = (
     *accounts.ENDPOINTS,
+    *sign_in.ENDPOINTS,
     *channels.ENDPOINTS,
     *upstreams.ENDPOINTS,
+    *policies.ENDPOINTS,
     *projects.ENDPOINTS,
+    *notices.ENDPOINTS,
     *audit_log.ENDPOINTS,
 )
 
@@ -77,7 +83,12 @@ def build_document(endpoints: Iterable[Endpoint], server: str) -> dict[str, Any]
                 "token": {"type": "http", "scheme": "bearer"},
                 "password": {"type": "http", "scheme": "basic"},
             },
-            "schemas": SCHEMAS,
+            "schemas": {
+                **SCHEMAS,
+                **sign_in.SCHEMAS,
+                **notices.SCHEMAS,
+                **policies.SCHEMAS,
+            },
             "responses": {
                 "Problem": {
                     "description": "The request is refused; the reason is in the status line too",

@@ -50,7 +50,7 @@ def _set_password(context: RequestContext) -> None:
     if actor.user is not None and (not actor.operator or found.id == actor.user.id):
         try:
             with context.rate_limited(found.name):
-                accounts.log_in(registry, found.name, context.get("current", ""))
+                accounts.check_password(registry, found.name, context.get("current", ""))
         except Refused as error:
             if error.status != 401:
                 raise

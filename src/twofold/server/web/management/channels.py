@@ -34,7 +34,7 @@ from twofold.server.web.management.parameters import (
 )
 
 #: What an operator alone can change: the disk's use, and where files are fetched from.
-_OPERATORS_RULES = ("quota", "undelete_days", "base_url", "redirect")
+OPERATORS_RULES = ("quota", "undelete_days", "base_url", "redirect")
 RULES = {
     "public": flag("whether everybody can read the channel"),
     "quota": or_null(number("maximum total size in bytes; null for no limit")),
@@ -83,7 +83,7 @@ def _show_channel(context: RequestContext) -> Any:
 
 def _change_channel(context: RequestContext) -> Any:
     given = {name: context[name] for name in RULES if name in context.parameters}
-    for name in _OPERATORS_RULES:
+    for name in OPERATORS_RULES:
         if name in given:
             require_operator(context.actor, name)
     if "allowed_names" in given:

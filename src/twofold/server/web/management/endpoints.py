@@ -144,11 +144,7 @@ def _perform(request: Request, endpoint: Endpoint, body: Mapping[str, Any]) -> R
         **_read_query(request, endpoint),
         **_check_body(endpoint, body),
     }
-    actor = required_roles.authorize(registry, actor, endpoint.required_role, words)
-    context = RequestContext(
-        registry, actor, words, lambda user: rate_limited(request, "a password", user)
-    )
-    value = endpoint.action(context)
+    value = run_endpoint(request, actor, endpoint, words)
     answer = endpoint.response
     headers = {"cache-control": "no-store"}
     if value is None:
@@ -156,6 +152,21 @@ def _perform(request: Request, endpoint: Endpoint, body: Mapping[str, Any]) -> R
     if answer.media != "application/json":
         return Response(value, answer.status, headers, answer.media)
     return JSONResponse(value, answer.status, headers)
+
+
+def run_endpoint(
+    request: Request, actor: Actor, endpoint: Endpoint, words: Mapping[str, Any]
+) -> Any:
+    """Perform an endpoint with checked parameters, for the API and the pages alike.
+
+    Raises Refused: 401 without a login, 403, 404, and what the action refuses.
+    """
+    registry = get_registry(request)
+    actor = required_roles.authorize(registry, actor, endpoint.required_role, words)
+    context = RequestContext(
+        registry, actor, words, lambda user: rate_limited(request, "a password", user)
+    )
+    return endpoint.action(context)
 
 
 def _read_path(request: Request, endpoint: Endpoint) -> dict[str, Any]:

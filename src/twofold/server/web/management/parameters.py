@@ -228,4 +228,5 @@ IN_PATH: dict[str, Schema] = {
     "id": ID,
     "kind": KIND,
     "prefix": PREFIX,
+    "notice": text("id of a notice", r"[0-9a-f]{1,40}"),
 }

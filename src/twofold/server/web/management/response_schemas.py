@@ -10,17 +10,18 @@ from twofold.server.model import Actor, Channel, Project, StoredFile, Token, Use
 from twofold.server.proxy.config import Upstream
 from twofold.server.registry.administration import AuditEntry
 
-_TEXT = {"type": "string"}
-_TEXT_OR_NULL = {"type": ["string", "null"]}
-_TIME = {"type": "string", "format": "date-time"}
-_TIME_OR_NULL = {"type": ["string", "null"], "format": "date-time"}
-_FLAG = {"type": "boolean"}
-_COUNT = {"type": "integer", "minimum": 0}
-_COUNT_OR_NULL = {"type": ["integer", "null"], "minimum": 0}
-_TEXTS = {"type": "array", "items": _TEXT}
+TEXT = {"type": "string"}
+TEXT_OR_NULL = {"type": ["string", "null"]}
+TIME = {"type": "string", "format": "date-time"}
+TIME_OR_NULL = {"type": ["string", "null"], "format": "date-time"}
+FLAG = {"type": "boolean"}
+COUNT = {"type": "integer", "minimum": 0}
+COUNT_OR_NULL = {"type": ["integer", "null"], "minimum": 0}
+TEXTS = {"type": "array", "items": TEXT}
 
 
-def _object_schema(**properties: Any) -> dict[str, Any]:
+def object_schema(**properties: Any) -> dict[str, Any]:
+    """Return the schema of an object with these properties, all of them required."""
     return {
         "type": "object",
         "properties": properties,
@@ -35,121 +36,119 @@ def _ref(name: str) -> dict[str, str]:
 
 #: Name -> JSON Schema; every field is required.
 SCHEMAS: dict[str, dict[str, Any]] = {
-    "User": _object_schema(
-        name=_TEXT,
+    "User": object_schema(
+        name=TEXT,
         kind={"type": "string", "enum": ["user", "organisation"]},
-        created_at=_TIME,
-        disabled=_FLAG,
+        created_at=TIME,
+        disabled=FLAG,
     ),
-    "Asker": _object_schema(
-        user=_TEXT, operator=_FLAG, token={"anyOf": [_ref("Token"), {"type": "null"}]}
+    "Asker": object_schema(
+        user=TEXT, operator=FLAG, token={"anyOf": [_ref("Token"), {"type": "null"}]}
     ),
-    "Role": _object_schema(
-        user=_TEXT, role={"type": "string", "enum": ["read", "upload", "admin"]}
+    "Role": object_schema(user=TEXT, role={"type": "string", "enum": ["read", "upload", "admin"]}),
+    "Token": object_schema(
+        id=COUNT,
+        token=TEXT,
+        name=TEXT,
+        actions=TEXTS,
+        channel=TEXT_OR_NULL,
+        projects=TEXTS,
+        uploads_only=FLAG,
+        created_at=TIME,
+        expires_at=TIME_OR_NULL,
     ),
-    "Token": _object_schema(
-        id=_COUNT,
-        token=_TEXT,
-        name=_TEXT,
-        actions=_TEXTS,
-        channel=_TEXT_OR_NULL,
-        projects=_TEXTS,
-        uploads_only=_FLAG,
-        created_at=_TIME,
-        expires_at=_TIME_OR_NULL,
+    "NewToken": object_schema(secret=TEXT, token=_ref("Token")),
+    "Channel": object_schema(
+        name=TEXT,
+        public=FLAG,
+        serial=COUNT,
+        quota=COUNT_OR_NULL,
+        deletion=TEXT,
+        keep=COUNT_OR_NULL,
+        keep_days=COUNT_OR_NULL,
+        keep_label_days={"type": "object", "additionalProperties": COUNT},
+        keep_bytes=COUNT_OR_NULL,
+        undelete_days=COUNT_OR_NULL,
+        allowed_names=TEXTS,
+        base_url=TEXT_OR_NULL,
+        v3=FLAG,
+        redirect=FLAG,
+        lazy=FLAG,
+        prefer=TEXT_OR_NULL,
+        offered_releases=COUNT_OR_NULL,
     ),
-    "NewToken": _object_schema(secret=_TEXT, token=_ref("Token")),
-    "Channel": _object_schema(
-        name=_TEXT,
-        public=_FLAG,
-        serial=_COUNT,
-        quota=_COUNT_OR_NULL,
-        deletion=_TEXT,
-        keep=_COUNT_OR_NULL,
-        keep_days=_COUNT_OR_NULL,
-        keep_label_days={"type": "object", "additionalProperties": _COUNT},
-        keep_bytes=_COUNT_OR_NULL,
-        undelete_days=_COUNT_OR_NULL,
-        allowed_names=_TEXTS,
-        base_url=_TEXT_OR_NULL,
-        v3=_FLAG,
-        redirect=_FLAG,
-        lazy=_FLAG,
-        prefer=_TEXT_OR_NULL,
-        offered_releases=_COUNT_OR_NULL,
+    "ChannelDetail": object_schema(channel=_ref("Channel"), owner=TEXT, bytes=COUNT),
+    "Prefix": object_schema(prefix=TEXT, owner=TEXT),
+    "Publisher": object_schema(
+        id=COUNT,
+        project=TEXT,
+        issuer=TEXT,
+        claims={"type": "object", "additionalProperties": TEXT},
     ),
-    "ChannelDetail": _object_schema(channel=_ref("Channel"), owner=_TEXT, bytes=_COUNT),
-    "Prefix": _object_schema(prefix=_TEXT, owner=_TEXT),
-    "Publisher": _object_schema(
-        id=_COUNT,
-        project=_TEXT,
-        issuer=_TEXT,
-        claims={"type": "object", "additionalProperties": _TEXT},
+    "ApprovalRequest": object_schema(project=TEXT, by=TEXT, at=TIME, reason=TEXT),
+    "ProjectName": TEXT,
+    "Upstream": object_schema(
+        kind=TEXT,
+        name=TEXT,
+        url=TEXT,
+        private_prefixes=TEXTS,
+        only=TEXTS,
+        max_age=COUNT_OR_NULL,
     ),
-    "ApprovalRequest": _object_schema(project=_TEXT, by=_TEXT, at=_TIME, reason=_TEXT),
-    "ProjectName": _TEXT,
-    "Upstream": _object_schema(
-        kind=_TEXT,
-        name=_TEXT,
-        url=_TEXT,
-        private_prefixes=_TEXTS,
-        only=_TEXTS,
-        max_age=_COUNT_OR_NULL,
+    "Label": object_schema(label=TEXT, locked=FLAG),
+    "Project": object_schema(
+        name=TEXT,
+        key=TEXT,
+        conda_name=TEXT_OR_NULL,
+        status=TEXT,
+        status_reason=TEXT_OR_NULL,
+        summary=TEXT,
     ),
-    "Label": _object_schema(label=_TEXT, locked=_FLAG),
-    "Project": _object_schema(
-        name=_TEXT,
-        key=_TEXT,
-        conda_name=_TEXT_OR_NULL,
-        status=_TEXT,
-        status_reason=_TEXT_OR_NULL,
-        summary=_TEXT,
-    ),
-    "ProjectDetail": _object_schema(
+    "ProjectDetail": object_schema(
         project=_ref("Project"), files={"type": "array", "items": _ref("File")}
     ),
-    "File": _object_schema(
-        file=_TEXT,
-        version=_TEXT,
-        kind=_TEXT,
-        size=_COUNT,
-        sha256=_TEXT,
-        labels=_TEXTS,
-        yanked=_TEXT_OR_NULL,
-        uploaded_at=_TIME,
-        remark=_TEXT_OR_NULL,
+    "File": object_schema(
+        file=TEXT,
+        version=TEXT,
+        kind=TEXT,
+        size=COUNT,
+        sha256=TEXT,
+        labels=TEXTS,
+        yanked=TEXT_OR_NULL,
+        uploaded_at=TIME,
+        remark=TEXT_OR_NULL,
     ),
-    "PromotedFile": _object_schema(
-        file=_TEXT,
-        version=_TEXT,
-        kind=_TEXT,
-        size=_COUNT,
-        sha256=_TEXT,
-        labels=_TEXTS,
-        yanked=_TEXT_OR_NULL,
-        uploaded_at=_TIME,
-        remark=_TEXT_OR_NULL,
+    "PromotedFile": object_schema(
+        file=TEXT,
+        version=TEXT,
+        kind=TEXT,
+        size=COUNT,
+        sha256=TEXT,
+        labels=TEXTS,
+        yanked=TEXT_OR_NULL,
+        uploaded_at=TIME,
+        remark=TEXT_OR_NULL,
         state={"type": "string", "enum": ["new", "labelled", "there"]},
     ),
-    "Change": _object_schema(
-        id=_COUNT,
-        at=_TIME,
-        actor=_TEXT,
-        action=_TEXT,
-        channel=_TEXT,
-        subject=_TEXT,
+    "Change": object_schema(
+        id=COUNT,
+        at=TIME,
+        actor=TEXT,
+        action=TEXT,
+        channel=TEXT,
+        subject=TEXT,
         detail={"type": "object"},
     ),
     "Problem": {
         "type": "object",
         "description": "RFC 9457; the reason is in the status line too",
         "properties": {
-            "type": _TEXT,
-            "title": _TEXT,
+            "type": TEXT,
+            "title": TEXT,
             "status": {"type": "integer"},
-            "detail": _TEXT,
+            "detail": TEXT,
             "code": {"type": "string", "description": "stable error code, lower case with dashes"},
-            "hint": _TEXT,
+            "hint": TEXT,
         },
         "required": ["type", "title", "status", "detail", "code"],
     },

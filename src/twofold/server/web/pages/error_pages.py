@@ -79,7 +79,7 @@ class ErrorPages:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle a request; one that does not prefer HTML passes untouched."""
-        accept = next((value for name, value in scope["headers"] if name == b"accept"), b"")
+        accept = next((value for name, value in scope.get("headers", ()) if name == b"accept"), b"")
         if scope["type"] != "http" or not prefers_html(accept.decode("latin-1")):
             await self.app(scope, receive, send)
             return

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from urllib.parse import quote
 
 from starlette.requests import Request
 
-from twofold.errors import Refused
-from twofold.server.web.credentials import authenticate
+from twofold.errors import Refused, Unreachable
+from twofold.server.web.credentials import authenticate, find_session
+from twofold.server.web.session_cookie import make_csrf_token, read_cookie
+
+#: The menu of who is signed in: texts and paths below the registry's address.
+MENU = (("Your account", "/-/account"), ("Manage", "/-/manage"))
 
 
 @dataclass(frozen=True)
@@ -29,7 +34,21 @@ class Viewer:
 def describe_viewer(request: Request) -> Viewer:
     """Describe the caller for the header of a page; wrong credentials are nobody's."""
     try:
+        actor = find_session(request)
+        if actor is not None and actor.user is not None:
+            csrf = make_csrf_token(read_cookie(request))
+            return Viewer(actor.user.name, MENU, sign_out="/-/sign-out", csrf=csrf)
         actor = authenticate(request)
-    except Refused:
-        return Viewer()
-    return Viewer(actor.name if actor.user is not None else "")
+    except (Refused, Unreachable):  # the page of an error is shown without the database too
+        return Viewer(sign_in=_make_sign_in_path(request))
+    name = actor.name if actor.user is not None else ""
+    return Viewer(name, sign_in="" if name else _make_sign_in_path(request))
+
+
+def _make_sign_in_path(request: Request) -> str:
+    """Return the path of the sign-in, which leads back to this page."""
+    if request.method not in ("GET", "HEAD") or request.url.path.startswith("/-/sign-in"):
+        return "/-/sign-in"
+    path = request.url.path.removeprefix(request.base_url.path.rstrip("/"))
+    query = f"?{request.url.query}" if request.url.query else ""
+    return f"/-/sign-in?next={quote(path + query)}"

@@ -1,0 +1,1 @@
+"""How people sign in: sessions, second factors, identities at issuers, invitations."""

@@ -1,0 +1,282 @@
+"""The pages of management: an overview, a channel, a project, users, the audit log, one's account.
+
+Each is a list of sections, which say the calls of the management API that they show and lead to.
+Who may not make a section's call does not see it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from twofold.errors import Refused
+from twofold.server.auth import accounts
+from twofold.server.model import Actor, User
+from twofold.server.web.account.forms import redirect_to_sign_in, render_form, with_form
+from twofold.server.web.credentials import find_person, get_registry, run_password_check
+from twofold.server.web.manage.acts import ACTS, LISTS, make_title, perform_act, show_act
+from twofold.server.web.manage.tables import FilledSection, Link, Section, fill_section, make_link
+from twofold.server.web.management.endpoints import run_endpoint
+
+MANAGE = "/-/manage"
+
+OVERVIEW = (
+    Section("Channels", "list-channels", ("add-channel",), ("change-channel",)),
+    Section(
+        "Users and organisations",
+        "list-users",
+        ("add-user",),
+        ("disable-user",),
+    ),
+)
+
+CHANNEL = (
+    Section("Projects", "list-projects", ("promote",), ()),
+    Section("Roles", "list-roles", ("set-role",), ("set-role", "remove-role")),
+    Section(
+        "Invitations",
+        "list-invitations",
+        ("invite",),
+        ("withdraw-invitation",),
+        "A link gives its reader a role, once.",
+    ),
+    Section(
+        "Labels", "list-labels", ("set-label",), ("set-label", "label", "unlabel", "remove-label")
+    ),
+    Section(
+        "Trusted publishers",
+        "list-publishers",
+        ("add-publisher",),
+        ("remove-publisher",),
+        "CI runs that may publish without a stored secret.",
+    ),
+    Section("Reserved prefixes", "list-prefixes", ("reserve-prefix",), ("free-prefix",)),
+    Section(
+        "Upstreams",
+        "list-upstreams",
+        ("set-upstream",),
+        ("set-upstream", "set-upstream-policy", "remove-upstream"),
+    ),
+    Section("Requests", "list-requests", ("ask",), ("grant", "withdraw-approval")),
+    Section("Granted projects", "list-approvals", ("grant",), ("withdraw-approval",)),
+    Section("Refused files", "list-refusals", (), (), "Files of upstreams that are not served."),
+    Section("Notices", "list-notices", ("add-notice",), ("remove-notice",)),
+)
+
+PROJECT_ACTS = ("set-status", "label", "promote", "undelete-project", "delete-project")
+RELEASE_ACTS = ("yank", "unyank", "label", "undelete", "delete-release")
+
+USER = (
+    Section("Tokens", "list-tokens", ("add-token",), ("revoke-token",)),
+    Section("Sessions", "list-sessions", ("end-sessions",), ("end-session",)),
+    Section(
+        "Sign-in",
+        "show-sign-in",
+        (
+            "set-password",
+            "remove-password",
+            "reset-second-factor",
+            "link-identity",
+            "unlink-identity",
+            "disable-user",
+        ),
+    ),
+)
+ORGANISATION = (
+    Section("Members", "list-members", ("set-member",), ("set-member", "remove-member")),
+    Section(
+        "Invitations",
+        "list-member-invitations",
+        ("invite-member",),
+        ("withdraw-member-invitation",),
+    ),
+)
+
+
+def show_overview(request: Request) -> Response:
+    """Show the channels that the caller may read, and to operators all users."""
+    actor = find_person(request)
+    if actor is None:
+        return redirect_to_sign_in(request)
+    sections = _fill(request, actor, OVERVIEW, {}, MANAGE)
+    links = [Link("Accept an invitation", f"{MANAGE}/act/accept-invitation")]
+    if _may_see_log(request, actor):
+        links.append(Link("Audit log", f"{MANAGE}/log"))
+    return _render(request, "Manage", sections, links)
+
+
+def _may_see_log(request: Request, actor: Actor) -> bool:
+    try:
+        run_endpoint(request, actor, LISTS["log"], {"limit": 1})
+    except Refused:
+        return False
+    return True
+
+
+def show_channel(request: Request) -> Response:
+    """Show a channel to who may change something of it."""
+    actor, channel = find_person(request), request.path_params["channel"]
+    if actor is None:
+        return redirect_to_sign_in(request)
+    path = f"{MANAGE}/channels/{quote(channel)}"
+    words = {"channel": channel}
+    run_endpoint(request, actor, LISTS["show-channel"], words)  # 404 where there is none
+    sections = _fill(request, actor, CHANNEL, words, path)
+    links = [
+        Link("Upload", f"{path}/upload"),
+        *(make_link(name, words, path) for name in ("change-channel", "retain", "convert-waiting")),
+        Link("Audit log", f"{path}/log"),
+    ]
+    return _render(request, f"Manage {channel}", sections, links, channel)
+
+
+def show_project(request: Request) -> Response:
+    """Show the files of a project, by release, with what can be done to each."""
+    actor, path_words = find_person(request), request.path_params
+    if actor is None:
+        return redirect_to_sign_in(request)
+    words = {"channel": path_words["channel"], "project": path_words["project"]}
+    found = run_endpoint(request, actor, LISTS["show-project"], words)
+    path = f"{MANAGE}/channels/{quote(words['channel'])}/projects/{quote(words['project'])}"
+    releases: dict[str, list[dict[str, Any]]] = {}
+    for file in found["files"]:
+        releases.setdefault(file["version"], []).append(file)
+    sections = [
+        FilledSection(
+            f"Release {version}",
+            "",
+            ["file", "size", "labels", "yanked", "uploaded_at"],
+            [
+                (file, [make_link("delete-file", {**words, **_name_file(file)}, path)])
+                for file in files
+            ],
+            [make_link(name, {**words, "version": version}, path) for name in RELEASE_ACTS],
+        )
+        for version, files in reversed(releases.items())
+    ]
+    links = [make_link(name, words, path) for name in PROJECT_ACTS]
+    title = f"Manage {found['project']['name']}"
+    return _render(request, title, sections, links, words["channel"], found["project"])
+
+
+def _name_file(file: Mapping[str, Any]) -> dict[str, str]:
+    subdir, _, name = file["file"].rpartition("/")
+    return {"file": name, **({"subdir": subdir} if subdir else {})}
+
+
+def show_user(request: Request) -> Response:
+    """Show a user or an organisation to its administrators."""
+    actor = find_person(request)
+    if actor is None:
+        return redirect_to_sign_in(request)
+    name = request.path_params["user"]
+    path = f"{MANAGE}/users/{quote(name)}"
+    return _show_user(request, actor, name, path)
+
+
+def show_account(request: Request) -> Response:
+    """Show one's own account: tokens, sessions, sign-in."""
+    actor = find_person(request)
+    if actor is None or actor.user is None:
+        return redirect_to_sign_in(request)
+    return _show_user(request, actor, actor.user.name, "/-/account")
+
+
+def _show_user(request: Request, actor: Actor, name: str, path: str) -> Response:
+    registry = get_registry(request)
+    words = {"user": name, "organisation": name}
+    is_own = actor.user is not None and actor.user.name == name
+    user: User = actor.user if is_own and actor.user else accounts.get_user(registry, name)
+    sections = _fill(
+        request, actor, ORGANISATION if user.kind == "organisation" else USER, words, path
+    )
+    if not sections:
+        raise Refused("forbidden", f"'{actor.name}' may not see this account", status=403)
+    links = [Link("Second factor", "/-/account/second-factor")] if is_own else []
+    title = "Your account" if is_own and path == "/-/account" else f"Manage {name}"
+    return _render(request, title, sections, links)
+
+
+#: Entries of the audit log on a page.
+LOG_PAGE = 100
+
+
+def show_log(request: Request) -> Response:
+    """Show the audit log, of a channel or of all, with filters."""
+    actor = find_person(request)
+    if actor is None:
+        return redirect_to_sign_in(request)
+    channel = request.path_params.get("channel", "")
+    endpoint = LISTS["channel-log" if channel else "log"]
+    names = ("actor", "action") if channel else ("actor", "action", "channel")
+    filters = {name: request.query_params.get(name, "").strip()[:100] for name in names}
+    after = request.query_params.get("after", "0")
+    words: dict[str, Any] = {name: value for name, value in filters.items() if value}
+    words |= {"channel": channel} if channel else {}
+    words |= {"limit": LOG_PAGE, "after": int(after) if _is_id(after) else 0}
+    entries = run_endpoint(request, actor, endpoint, words)
+    more = entries[-1]["id"] if len(entries) == LOG_PAGE else 0
+    kept = {name: value for name, value in filters.items() if value}
+    return render_form(
+        request,
+        "manage/log.html",
+        title=f"Audit log of {channel}" if channel else "Audit log",
+        channel=channel,
+        filters=filters,
+        entries=entries,
+        more=f"?{urlencode({**kept, 'after': more})}" if more else "",
+    )
+
+
+def _is_id(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) < 16
+
+
+def _fill(
+    request: Request,
+    actor: Actor,
+    sections: Sequence[Section],
+    words: Mapping[str, Any],
+    back: str,
+) -> list[FilledSection]:
+    filled = [fill_section(request, actor, one, words, back) for one in sections]
+    return [one for one in filled if one is not None]
+
+
+def _render(
+    request: Request,
+    title: str,
+    sections: Sequence[FilledSection],
+    links: Sequence[Link],
+    channel: str = "",
+    project: Mapping[str, Any] | None = None,
+) -> Response:
+    done = ACTS.get(request.query_params.get("done", ""))
+    return render_form(
+        request,
+        "manage/sections.html",
+        title=title,
+        sections=sections,
+        links=links,
+        channel=channel,
+        project=project,
+        done=make_title(done) if done is not None else "",
+    )
+
+
+routes = [
+    Route("/-/account", show_account, methods=["GET"]),
+    Route(MANAGE, show_overview, methods=["GET"]),
+    Route(f"{MANAGE}/log", show_log, methods=["GET"]),
+    Route(f"{MANAGE}/users/{{user}}", show_user, methods=["GET"]),
+    Route(f"{MANAGE}/channels/{{channel}}", show_channel, methods=["GET"]),
+    Route(f"{MANAGE}/channels/{{channel}}/log", show_log, methods=["GET"]),
+    Route(f"{MANAGE}/channels/{{channel}}/projects/{{project}}", show_project, methods=["GET"]),
+    Route(f"{MANAGE}/act/{{name}}", show_act, methods=["GET"]),
+    Route(f"{MANAGE}/act/{{name}}", with_form(perform_act, run_password_check), methods=["POST"]),
+]
