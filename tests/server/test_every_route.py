@@ -31,6 +31,7 @@ OPEN = {
     "GET /favicon.ico",
     "GET /-/icon",
     "GET /-/logo",
+    "GET /-/search",
     "GET /healthz",
     "GET /readyz",
     "GET /metrics",

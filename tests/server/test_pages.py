@@ -189,7 +189,7 @@ def test_a_channels_page_lists_and_searches(served: Place, tmp_path: Path) -> No
     labels.add_label(served.registry, served.owner, "main", "dev", Selection("alpha"))
     text = served.get("/main").text
     assert "alpha" in text and "beta" in text and "gamma" in text
-    assert "pip, conda" in text and "/label/dev" in text
+    assert '<span class="badge conda">conda</span>' in text and "/label/dev" in text
     assert f"twine upload --repository-url {served.channel}/legacy/" in text
     found = served.get("/main?q=bet").text
     assert "beta" in found and "alpha" not in found

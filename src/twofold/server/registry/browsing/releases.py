@@ -8,11 +8,12 @@ from datetime import datetime
 
 from twofold.names import normalize_name
 from twofold.names.version_order import is_prerelease, sort_newest_first
-from twofold.server.context import Registry
+from twofold.server.context import Registry, not_found
 from twofold.server.model import Channel, Project, StoredFile
 from twofold.server.proxy.fetch import has_upstream
+from twofold.server.store import files as files_store
 from twofold.server.store.browsing import releases
-from twofold.server.store.browsing.releases import ReleaseFile
+from twofold.server.store.browsing.releases import LabelledRelease, ReleaseFile
 from twofold.server.store.upstreams import CONDA, PYPI
 
 
@@ -80,6 +81,35 @@ def name_uploaders(registry: Registry, files: Collection[StoredFile]) -> dict[in
         return releases.find_user_names(db, ids)
 
 
+#: Releases on a page of a label.
+PAGE_SIZE = 50
+
+
+@dataclass(frozen=True, slots=True)
+class LabelPage:
+    """A page of a label's releases. `number` and `page_count` count from 1."""
+
+    releases: list[LabelledRelease]
+    total: int
+    number: int
+
+    @property
+    def page_count(self) -> int:
+        """The number of pages, at least one."""
+        return max(1, -(-self.total // PAGE_SIZE))
+
+
+def list_labelled(registry: Registry, channel: Channel, label: str, number: int) -> LabelPage:
+    """Return a page of the releases under a label. Raises Refused (404) for an unknown label."""
+    with registry.database.read() as db:
+        if label not in files_store.list_labels(db, channel.id):
+            raise not_found(f"label '{label[:100]}' in channel '{channel.name}'")
+        total = releases.count_labelled_releases(db, channel.id, label)
+        start = (number - 1) * PAGE_SIZE
+        found = releases.list_labelled_releases(db, channel.id, label, start, PAGE_SIZE)
+    return LabelPage(found, total, number)
+
+
 @dataclass(frozen=True, slots=True)
 class LinkedNames:
     """Which names have a page in a channel: `local` maps them to projects.
@@ -97,10 +127,15 @@ class LinkedNames:
         return key or (normalize_name(name) if self.pip_upstream and not is_conda else "")
 
 
+def find_upstream_sides(registry: Registry, channel: Channel) -> tuple[bool, bool]:
+    """Return whether a channel has an upstream for pip, and one for conda."""
+    pip, conda = (has_upstream(registry, channel.name, kind) for kind in (PYPI, CONDA))
+    return pip, conda
+
+
 def find_linked(registry: Registry, channel: Channel, names: Collection[str]) -> LinkedNames:
     """Return which of these names have a page in a channel."""
     wanted = {*names, *map(normalize_name, names)}
     with registry.database.read() as db:
         local = releases.find_projects_named(db, channel.id, wanted) if wanted else {}
-    pip, conda = (has_upstream(registry, channel.name, kind) for kind in (PYPI, CONDA))
-    return LinkedNames(local, pip, conda)
+    return LinkedNames(local, *find_upstream_sides(registry, channel))

@@ -10,7 +10,8 @@ from twofold.server.model import Action, Actor, Channel
 from twofold.server.store import Connection, channels
 from twofold.server.store.projects import ProjectSummary, summarize_projects
 from twofold.server.store.search.find import SearchFilter, find_projects
-from twofold.server.store.search.listings import Listing, Order, count_listings, list_page
+from twofold.server.store.search.listings import Listing, count_listings, list_page
+from twofold.server.store.search.listings import Order as Order
 
 #: The most projects that a search of the API returns; who wants all lists a channel.
 MAX_HITS = 250

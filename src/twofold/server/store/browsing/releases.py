@@ -6,12 +6,12 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, or_, select
+from sqlalchemy import Connection, bindparam, case, func, or_, select
 
 from twofold.artifact import Kind
 from twofold.server.model import StoredFile, from_text
 from twofold.server.store.files import fetch_files
-from twofold.server.store.schema import files, projects, users
+from twofold.server.store.schema import files, labels, projects, users
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,44 @@ def find_projects_named(db: Connection, channel_id: int, names: Collection[str])
     return {**found, **{name: name for name in names if name in keys}}
 
 
+@dataclass(frozen=True, slots=True)
+class LabelledRelease:
+    """A release of which files are under a label; `at` is the newest upload among them."""
+
+    key: str
+    name: str
+    summary: str
+    version: str
+    at: datetime
+    for_pip: bool
+    for_conda: bool
+
+
+def list_labelled_releases(
+    db: Connection, channel_id: int, label: str, start: int, count: int
+) -> list[LabelledRelease]:
+    """List the releases under a label from `start` on, by project, the newest upload first."""
+    values = {"channel_id": channel_id, "label": label, "start": start, "count": count}
+    return [
+        LabelledRelease(
+            row.key,
+            row.name,
+            row.summary,
+            row.version,
+            from_text(row.at),
+            bool(row.python),
+            bool(row.conda),
+        )
+        for row in db.execute(_LABELLED, values)
+    ]
+
+
+def count_labelled_releases(db: Connection, channel_id: int, label: str) -> int:
+    """Return the number of releases under a label."""
+    values = {"channel_id": channel_id, "label": label}
+    return int(db.execute(_COUNT_LABELLED, values).scalar_one())
+
+
 def find_user_names(db: Connection, ids: Collection[int]) -> dict[int, str]:
     """Return id -> name of users."""
     query = select(users.c.id, users.c.name).where(users.c.id.in_(list(ids)))
@@ -63,6 +101,39 @@ _FILES = (
 )
 _OF_VERSION = (
     select(files).where(*_MINE, files.c.version == bindparam("version")).order_by(files.c.id)
+)
+_UNDER_LABEL = (
+    labels.c.channel_id == bindparam("channel_id"),
+    labels.c.label == bindparam("label"),
+    files.c.deleted_at.is_(None),
+)
+_IS_PYTHON = case((files.c.subdir == "", 1), else_=0)
+_LABELLED = (
+    select(
+        projects.c.key,
+        projects.c.name,
+        projects.c.summary,
+        files.c.version,
+        func.max(files.c.uploaded_at).label("at"),
+        func.max(_IS_PYTHON).label("python"),
+        func.max(1 - _IS_PYTHON).label("conda"),
+    )
+    .select_from(labels)
+    .join(files, files.c.id == labels.c.file_id)
+    .join(projects, projects.c.id == files.c.project_id)
+    .where(*_UNDER_LABEL)
+    .group_by(projects.c.key, projects.c.name, projects.c.summary, files.c.version)
+    .order_by(projects.c.key, func.max(files.c.uploaded_at).desc(), files.c.version)
+    .limit(bindparam("count"))
+    .offset(bindparam("start"))
+)
+_COUNT_LABELLED = select(func.count()).select_from(
+    select(files.c.project_id, files.c.version)
+    .select_from(labels)
+    .join(files, files.c.id == labels.c.file_id)
+    .where(*_UNDER_LABEL)
+    .distinct()
+    .subquery()
 )
 _NAMED = select(projects.c.key, projects.c.conda_name).where(
     projects.c.channel_id == bindparam("channel_id"),

@@ -29,9 +29,14 @@ class Address:
     @property
     def pip_index(self) -> str:
         """The URL of the index, with a placeholder for the token of a private channel."""
+        return self.find_pip_index()
+
+    def find_pip_index(self, label: str = "main") -> str:
+        """The URL of the index of a label, with a placeholder for a token."""
         scheme, _, rest = self.url.partition("://")
         login = "" if self.public else "__token__:TOKEN@"
-        return f"{scheme}://{login}{rest}/simple/"
+        suffix = "" if label == "main" else f"/label/{label}"
+        return f"{scheme}://{login}{rest}{suffix}/simple/"
 
     def conda_channel(self, label: str = "main") -> str:
         """The URL of the channel under a label, with a placeholder for a token."""

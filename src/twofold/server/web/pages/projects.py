@@ -209,7 +209,7 @@ class _Page:
             return ReleaseFacts(), Markup()
         if not source.kind.is_conda:
             return read_python_facts(source.metadata), Markup(replace_images(html, None))
-        facts = read_conda_facts(source.metadata, getattr(source, "about", None) or "")
+        facts = read_conda_facts(source.metadata, source.about or "")
         text = Markup('<p class="as-written">{}</p>').format(facts.description)
         return facts, text if facts.description else Markup()
 
