@@ -1,6 +1,7 @@
 """Read every recipe of a repository, and compare some with what the peers read, field by field.
 
     python benchmarks/real_recipes.py read REPOSITORY [--pinning FILE] [--history] [--refused FILE]
+        [--conda-build PYTHON]
     python benchmarks/real_recipes.py compare REPOSITORY --pinning FILE --history [--count 300]
         [--seed 1] [--conda-build PYTHON]
 
@@ -9,7 +10,9 @@ removed when they are merged), conda/conda-build (its test recipes), prefix-dev/
 FILE of `--pinning` is conda_build_config.yaml of conda-forge/conda-forge-pinning-feedstock.
 
 `read` counts by kind what twofold's reader takes, and prints the refusals by message; `--refused`
-writes each of them. A recipe.yaml that twofold hands on is read by rattler-build, as a build does.
+writes each of them. With `--conda-build` it is asked for each meta.yaml that was refused whether
+it reads it for a build. A recipe.yaml that twofold hands on is read by rattler-build, as in a
+build.
 A file that takes longer than two seconds is a fault.
 
 `compare` renders recipes at random with `twofold build --render-only`'s function, a recipe.yaml
@@ -68,6 +71,7 @@ def main() -> None:
         made.add_argument("repository", type=Path)
         made.add_argument("--pinning", type=Path)
         made.add_argument("--history", action="store_true")
+        made.add_argument("--conda-build", default="")
         made.add_argument("--under", default="", help="only recipes below this folder")
     commands.choices["read"].add_argument("--refused", type=Path)
     commands.choices["read"].add_argument("--every", type=int, default=1, help="each N-th only")
@@ -76,7 +80,6 @@ def main() -> None:
     compare = commands.choices["compare"]
     compare.add_argument("--count", type=int, default=300)
     compare.add_argument("--seed", type=int, default=1)
-    compare.add_argument("--conda-build", default="")
     compare.add_argument("--differences", type=Path)
     given = parser.parse_args()
     history = RecipeHistory(given.repository)
@@ -92,24 +95,31 @@ def read_all(history: RecipeHistory, recipes: list[RecipeFile], given: argparse.
     reader = Reader(given.pinning)
     read: Counter[str] = Counter()
     total: Counter[str] = Counter()
+    also: Counter[str] = Counter()
     refused: list[dict[str, Any]] = []
     slow: list[tuple[str, float]] = []
-    for recipe, path in write_each(history, recipes[given.first :: given.every]):
-        kinds = list_kinds(path)
-        started = time.process_time()
-        problem = reader.find_refusal(path)
-        seconds = time.process_time() - started
-        if seconds > LONGEST:
-            slow.append((recipe.path, round(seconds, 1)))
-        total.update(kinds)
-        if problem:
-            refused.append(
-                {"path": recipe.path, "commit": recipe.commit, "kinds": kinds, **problem}
-            )
-        else:
-            read.update(kinds)
+    with CondaBuild(given.conda_build, given.pinning or Path(), "--strict") as peer:
+        for recipe, path in write_each(history, recipes[given.first :: given.every]):
+            kinds = list_kinds(path)
+            started = time.process_time()
+            problem = reader.find_refusal(path)
+            seconds = time.process_time() - started
+            if seconds > LONGEST:
+                slow.append((recipe.path, round(seconds, 1)))
+            total.update(kinds)
+            if problem is None:
+                read.update(kinds)
+                continue
+            one = {"path": recipe.path, "commit": recipe.commit, "kinds": kinds, **problem}
+            if given.conda_build and path.name != "recipe.yaml":
+                answer = peer.render(path)
+                one["conda-build"] = answer if isinstance(answer, str) else "reads it"
+                also.update(kinds if isinstance(answer, str) else ())
+            refused.append(one)
     for kind, count in sorted(total.items()):
-        print(f"{kind:24}{read[kind]:>7} of {count:>6} read  {read[kind] / count:.2%}")
+        print(f"{kind:24}{read[kind]:>7} of {count:>6} read  {read[kind] / count:.2%}", end="")
+        share = read[kind] / (count - also[kind])
+        print(f"  {share:.2%} but for {also[kind]} that conda-build refuses" * bool(also[kind]))
     print(f"\nlonger than {LONGEST:g} s: {slow or 'none'}\n")
     for message, count in Counter(group_message(one["message"]) for one in refused).most_common():
         print(f"{count:>6}  {message}")
@@ -272,13 +282,13 @@ def render_with_rattler(path: Path, variants: Path) -> list[dict[str, Any]] | st
 class CondaBuild:
     """conda-build in a process of its own: a recipe's folder a line, its packages as JSON back."""
 
-    def __init__(self, python: str, variants: Path) -> None:
-        self._python, self._variants = python, variants
+    def __init__(self, python: str, variants: Path, *options: str) -> None:
+        self._python, self._arguments = python, [str(variants) * bool(variants.name), *options]
 
     def __enter__(self) -> CondaBuild:
         if self._python:
             self._process = subprocess.Popen(
-                [self._python, str(PEER), str(self._variants)],
+                [self._python, str(PEER), *self._arguments],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,

@@ -15,6 +15,8 @@ from typing import Any
 
 Packages = list[dict[str, Any]]
 _SCRIPT_FILE = re.compile(r"[\w.-]+\.(sh|bat)")
+#: The name of a requirement and what follows.
+_PARTS = re.compile(r"^([\w.:-]+)(?: |(?=[<>=!~])|$)(.*)$", re.DOTALL)
 _CALL = re.compile(r"\{\{.*?\}\}", re.DOTALL)
 #: Fields of about in recipe.yaml -> in meta.yaml.
 _ABOUT = {"homepage": "home", "repository": "dev_url", "documentation": "doc_url"}
@@ -101,9 +103,15 @@ def _as_list(value: Any) -> list[str]:
 
 
 def _lower_names(needs: Any) -> list[str]:
-    """Return requirements with names as conda-build packs them; it renders capitals."""
-    texts = [one.split() for one in _as_list(needs)]
-    return [" ".join([*map(str.lower, words[:1]), *words[1:]]) for words in texts]
+    """Return requirements as conda-build packs them; it renders capitals and all blanks."""
+    return [_PARTS.sub(_pack_requirement, " ".join(one.split())) for one in _as_list(needs)]
+
+
+def _pack_requirement(parts: re.Match[str]) -> str:
+    name, rest = parts.groups()
+    name = name.rpartition("::")[2]  # a package's metadata name no channel
+    rest = re.sub(r" ?([,|]) ?", r"\1", re.sub(r"([<>=!~]) ", r"\1", rest))
+    return f"{name.lower()} {rest}" if rest else name.lower()
 
 
 def _squeeze(value: Any) -> str:
@@ -134,6 +142,8 @@ def _flatten_meta(package: Mapping[str, Any]) -> dict[str, Any]:
     for key in ("home", "license", "license_family", "license_file", "summary", "description",
                 "doc_url", "dev_url"):  # fmt: skip
         fields[f"about/{key}"] = " ".join(_as_list(about.get(key)))
+    # A file of the source, by the folder's name or below it.
+    fields["about/license_file"] = fields["about/license_file"].replace("$SRC_DIR/", "")
     return fields | _flatten_sources(package)
 
 

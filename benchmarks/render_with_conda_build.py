@@ -1,9 +1,10 @@
 """Render recipes with conda-build: run by the Python of its environment, see real_recipes.py.
 
-    python render_with_conda_build.py VARIANTS
+    python render_with_conda_build.py VARIANTS [--strict]
 
 Reads a recipe's folder a line, and prints its packages, or the text of conda-build's error, as a
-line of JSON. Nothing is solved, so compilers and pins are as the recipe asks for them.
+line of JSON. Nothing is solved, so compilers and pins are as the recipe asks for them. `--strict`
+reads each recipe as a build does at its end, where nothing may be undefined.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ def main() -> None:
         noise = io.StringIO()
         with contextlib.redirect_stdout(noise):
             try:
-                found = render(line.strip(), sys.argv[1] if len(sys.argv) > 1 else "")
+                found = render(line.strip(), next(iter(sys.argv[1:]), ""))
             except PROBLEMS as error:
                 found = f"{type(error).__name__}: {error} {noise.getvalue()[-300:]}"
         print(json.dumps(found, default=str), file=answers, flush=True)
@@ -49,6 +50,11 @@ def render(folder: str, variants: str) -> list[dict]:
         arch="64",
     )
     found = api.render(folder, config=config, finalize=False, bypass_env_check=True)
+    if "--strict" in sys.argv:
+        for metadata, _, _ in found:
+            if not metadata.skip():
+                metadata.final = False
+                metadata.parse_until_resolved(True, bypass_env_check=True)
     made = [describe(metadata) for metadata, _, _ in found if not metadata.skip()]
     return json.loads(name_folders(json.dumps(made, default=str), folder, found))
 

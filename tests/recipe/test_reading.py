@@ -120,6 +120,11 @@ test:
         ("package:\n  name: [x]\n  version: 1\n", "meta.yaml:2: package/name", "one text"),
         ("{% set a = 1 %}\n\npackage:\n  name: {{ b }}\n", "meta.yaml:4", "'b' is undefined"),
         ("{% set a = %}\n", "meta.yaml:1", "Jinja"),
+        (
+            "context:\n  version: 1\npackage:\n  name: x\n  version: ${{ version }}\n",
+            "meta.yaml:1",
+            "'context' is a key of recipe.yaml",
+        ),
         ("package:\n  name: {{ 'x'.nope }}\n", "meta.yaml:2", "nope"),
         ("{{ load_file_regex('a', 'b') }}", "meta.yaml:1", "'a', which does not exist"),
         (

@@ -22,6 +22,8 @@ from twofold.recipe.read.yaml_lines import Node, read_recipe_text, read_tree, re
 
 #: What makes a folder a Python project.
 PROJECT_FILES = ("pyproject.toml", "setup.py", "setup.cfg")
+#: Keys of recipe.yaml that meta.yaml has not.
+_V1_KEY = re.compile(r"^(schema_version|context):", re.MULTILINE)
 _SOURCE_PATH = re.compile(
     r"^\s*-?\s*path:\s*['\"]?(?:\{\{[^{}]*RECIPE_DIR[^{}]*\}\}/*)?([^\s'\"{}#]+)", re.MULTILINE
 )
@@ -47,7 +49,10 @@ def read_recipe(path: Path, context: ReadContext) -> Recipe:
     offered: dict[str, object] = {**context.environ, **values}
     offered |= make_functions(context, calls, text)
     offered |= {name: named[name] for name in ("np", "pl", "luajit")}
-    rendered = render(selected.lines, offered, file)
+    try:
+        rendered = render(selected.lines, offered, file)
+    except ProjectErrors as error:
+        raise _explain_form(error, text) from error
     remarks: list[str] = []
     tree = read_tree(rendered.text, file, rendered.source_line, remarks)
     if any(name in text for name in PACKAGE_VARIABLES):
@@ -91,6 +96,17 @@ def _apply_variant(path: Path, context: ReadContext) -> tuple[ReadContext, Mappi
     if "python" in variant:
         context = replace(context, platform=context.platform.with_python(variant["python"]))
     return context, variant
+
+
+def _explain_form(error: ProjectErrors, text: str) -> ProjectErrors:
+    """Say so where a recipe that cannot be rendered is written in the form of recipe.yaml."""
+    key = _V1_KEY.search(text)
+    if key is None:
+        return error
+    message = f"'{key[1]}' is a key of recipe.yaml, the other form of recipes"
+    where = f"meta.yaml:{text[: key.start()].count(chr(10)) + 1}"
+    problem = Problem(message, "rename the file recipe.yaml", where)
+    return ProjectErrors([problem, *error.problems])
 
 
 def _read_package_variables(tree: Node) -> dict[str, str]:
