@@ -164,6 +164,8 @@ def test_certificates_that_are_not_there_are_reported(
 ) -> None:
     monkeypatch.setenv("TWINE_CERT", str(tmp_path / "none.pem"))
     file = make_sdist(tmp_path, "my_package", "1.0")
-    with pytest.raises(TwofoldError, match=r"there is no certificate file .*none\.pem") as caught:
+    with pytest.raises(
+        TwofoldError, match=r"the CA bundle .*none\.pem .* does not exist"
+    ) as caught:
         prepare(Order([file], ["legacy+https://127.0.0.1:9/legacy/"]))
     assert caught.value.hint

@@ -364,7 +364,7 @@ def test_an_invalid_netrc_is_named_with_its_place(
 ) -> None:
     (tmp_path / "n").write_text(f"machine host login me passwort {SECRET}\n")
     monkeypatch.setenv("NETRC", str(tmp_path / "n"))
-    with pytest.raises(TwofoldError, match="cannot be read") as caught:
+    with pytest.raises(TwofoldError, match="line 1 is not valid") as caught:
         read_netrc_login(uploads("a", "https://host/main"))
     assert SECRET not in str(caught.value)
     assert caught.value.problems[0].where == str(tmp_path / "n")

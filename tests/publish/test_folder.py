@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.factories.releases import Release, hash_file, make_conda
-from twofold.errors import ProjectErrors
+from twofold.errors import ProjectErrors, TwofoldError
 from twofold.publish.order import Order, prepare
 
 
@@ -61,6 +63,59 @@ def test_other_bytes_never_replace_a_file(release: Release, tmp_path: Path) -> N
     with pytest.raises(ProjectErrors, match="other contents"):
         publish([other], place)
     assert hash_file(place / "noarch" / other.name) == hash_file(release.conda)
+
+
+@pytest.mark.parametrize("has_links", [True, False])
+@pytest.mark.parametrize(
+    ("content", "age", "replaced"),
+    [(None, 0, True), (b"", 3600, True), (b"", 0, False), (b"other", 3600, False)],
+)
+def test_a_file_that_another_publisher_wrote_meanwhile_is_never_replaced(
+    has_links: bool,
+    content: bytes | None,
+    age: int,
+    replaced: bool,
+    release: Release,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Between plan and copy; `os.link` fails as on FAT, which a test cannot mount."""
+    place = tmp_path / "static"
+    with prepare(Order([release.wheel], [str(place)])) as publication:
+        if content is not None:
+            place.mkdir()
+            there = place / release.wheel.name
+            there.write_bytes(content)
+            os.utime(there, (time.time() - age,) * 2)
+        if not has_links:
+
+            def fail(*_: object) -> None:
+                raise PermissionError(1, "Operation not permitted")
+
+            monkeypatch.setattr(os, "link", fail)
+        if replaced:
+            publication.carry_out(lambda _: None)
+            assert hash_file(place / release.wheel.name) == hash_file(release.wheel)
+        else:
+            with pytest.raises(TwofoldError):
+                publication.carry_out(lambda _: None)
+            assert (place / release.wheel.name).read_bytes() == content
+    assert not list(place.glob(".*.part"))
+
+
+@pytest.mark.parametrize(
+    ("page", "content"),
+    [("simple/my-package/index.json", "[1]"), ("noarch/repodata.json", "{not json")],
+)
+def test_a_page_that_is_none_is_named_by_status(
+    page: str, content: str, twofold: Callable[..., Any], tmp_path: Path
+) -> None:
+    (tmp_path / "out" / page).parent.mkdir(parents=True)
+    (tmp_path / "out" / page).write_text(content)
+    ran = twofold("status", "my_package", "--to", tmp_path / "out")
+    assert ran.code == 1
+    assert f"{page}: it is not the page of an index" in ran.err
+    assert "hint: make the pages anew" in ran.err
 
 
 def test_the_project_says_where_its_releases_go(

@@ -16,11 +16,13 @@ from moto import server as moto
 
 from tests.factories.releases import Release, hash_file, make_conda, make_wheel
 from tests.servers.package_servers import FakeServer, run_server
+from tests.servers.raw_server import run_raw_server, send
 from twofold.cli import main
-from twofold.errors import ProjectErrors
+from twofold.errors import ProjectErrors, TwofoldError, Unreachable
 from twofold.index.folder import index_folder
 from twofold.publish.order import Order, prepare
 from twofold.publish.responses import RetryPolicy
+from twofold.publish.run import IncompletePublicationError
 
 
 @pytest.fixture(scope="module")
@@ -134,8 +136,52 @@ def test_a_bucket_that_is_not_there_is_reported(
     target = f"s3://no-such-bucket/x?endpoint={server}&region=us-east-1"
     with prepare(Order([release.wheel], [target])) as publication:
         (problem,) = publication.plan.problems
-    assert problem.message == "there is no such bucket"
+    assert problem.message == "s3://no-such-bucket/x: cannot list: there is no such bucket"
     assert problem.hint
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "hint"),
+    [
+        (403, "AccessDenied", "permission"),
+        (403, "InvalidAccessKeyId", "AWS_ACCESS_KEY_ID"),
+        (400, "ExpiredToken", "AWS_ACCESS_KEY_ID"),
+        (400, "AuthorizationHeaderMalformed", "region"),
+    ],
+)
+def test_what_s3_refuses_is_told_in_its_own_words(
+    status: int, code: str, hint: str, release: Release, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret-1f7e")
+    body = f"<Error><Code>{code}</Code><Message>the words of S3</Message></Error>"
+    head = f"HTTP/1.1 {status} X\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+    with run_raw_server(send((head + body).encode())) as address:
+        target = f"s3://bucket/x?endpoint=http://{address}&region=us-east-1"
+        with pytest.raises(Unreachable, match=rf"{code}: the words of S3") as caught:
+            publish([release.wheel], target)
+    assert hint in caught.value.hint
+    assert "secret-1f7e" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "query", ["endpoint=localhost:9000", "endpoint=ftp://host", "endpoint=http://[x", "regoin=x"]
+)
+def test_an_option_of_a_bucket_that_is_none_is_named(query: str, release: Release) -> None:
+    with pytest.raises(TwofoldError, match=r"endpoint is not a URL|no option 'regoin'"):
+        publish([release.wheel], f"s3://bucket/x?{query}")
+
+
+@pytest.mark.parametrize("content", ["{not json", "[1]", '{"packages.conda": [1]}'])
+def test_a_page_that_is_none_is_named_and_kept(
+    content: str, release: Release, bucket: tuple[str, str]
+) -> None:
+    target, address = bucket
+    page = f"{address}/noarch/repodata.json"
+    requests.put(page, content, timeout=10).raise_for_status()
+    with pytest.raises(IncompletePublicationError, match=r"repodata\.json (is not|has another)"):
+        publish([release.conda], target)
+    assert get(page) == content.encode()
 
 
 class Website(FakeServer):

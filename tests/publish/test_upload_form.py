@@ -14,7 +14,7 @@ from tests.factories.checked_files import GOOD
 from twofold.formats.reader import read_artifact
 from twofold.publish.files import ReleaseFile
 from twofold.publish.targets.legacy import make_legacy_form
-from twofold.publish.transport import UploadForm, make_form_body
+from twofold.publish.transport.request_bodies import UploadForm, make_form_body
 
 FIELDS = """\
 Author: Zoë

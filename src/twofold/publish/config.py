@@ -36,6 +36,7 @@ STRINGS = {
     "owner",
     "channel",
     "ca",
+    "client-cert",
 }
 LISTS = {"files", "labels"}
 FLAGS = {"verify"}
@@ -89,7 +90,7 @@ def read_targets(file: Path | None = None) -> dict[str, TargetSettings]:
 
 def _parse_toml(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text("utf-8"))
+        return tomllib.loads(path.read_text("utf-8-sig"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         hint = "correct the file, or remove it"
         raise TwofoldError(f"it is not valid TOML: {error}", hint, str(path)) from error
@@ -129,8 +130,9 @@ def _make_settings(name: str, table: dict[str, Any]) -> TargetSettings:
         strings.setdefault("user", bare.user)
     index, public = (split_login(table.get(key, "")) for key in ("index", "public-url"))
     strings |= {"index": index.url, "public_url": public.url}
-    if strings.get("ca"):
-        strings["ca"] = str(Path(strings["ca"]).expanduser())
+    for key in ("ca", "client_cert"):
+        if strings.get(key):
+            strings[key] = str(Path(strings[key]).expanduser())
     return TargetSettings(
         name=name,
         url=bare.url,
@@ -166,7 +168,7 @@ def write_token(name: str, settings: TargetSettings, token: Secret | None, user:
 
     path = get_config_file()
     path.parent.mkdir(parents=True, exist_ok=True)
-    text = path.read_text("utf-8") if path.is_file() else ""
+    text = path.read_text("utf-8-sig") if path.is_file() else ""
     document = tomlkit.parse(text)
     targets = document.setdefault("targets", tomlkit.table(is_super_table=True))
     if name not in targets:

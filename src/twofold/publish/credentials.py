@@ -15,12 +15,14 @@ A token found for one target is never sent to another.
 
 from __future__ import annotations
 
+import codecs
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import cast
 from urllib.parse import urlsplit
 
 from twofold.errors import TwofoldError
@@ -233,28 +235,52 @@ def _read_anaconda_client(target: TargetSettings) -> Credentials | None:
 
 
 def read_netrc_login(target: TargetSettings) -> Credentials | None:
-    """The entry of the target's host, never the `default` one; an invalid file holds none."""
+    """The entry of the target's host, never the `default` one.
+
+    Raises TwofoldError if the file is invalid.
+    """
     if not KINDS[target.kind].is_web:
         return None
-    import netrc
-
     host = urlsplit(target.url).hostname or ""
     places = [os.environ["NETRC"]] if os.environ.get("NETRC") else ["~/.netrc", "~/_netrc"]
     for place in places:
         path = Path(place).expanduser()
         if not path.is_file():
             continue
-        try:
-            found = netrc.netrc(str(path)).hosts.get(host)
-        except (netrc.NetrcParseError, UnicodeDecodeError) as error:
-            raise TwofoldError(
-                f"it cannot be read: {str(error).partition(' (')[0]}", "correct it", str(path)
-            ) from error
+        logins = {name.casefold(): login for name, login in _read_netrc(path).items()}
+        found = logins.get(host)
         if found is not None and found[2]:
             user = found[0] or target.user
             plain = None if user in ("__token__", "token") else user
             return Credentials(Secret(found[2]), plain or None, f"{place}")
     return None
+
+
+def _read_netrc(path: Path) -> dict[str, tuple[str, str, str]]:
+    """The entries of a netrc file by host: login, account and password.
+
+    Raises TwofoldError if the file is invalid; its text, which holds passwords, is not repeated.
+    """
+    import netrc
+
+    hint = "write one line for each: machine HOST login USER password PASSWORD"
+    try:
+        data = path.read_bytes()
+        data.decode()
+        # netrc takes no text: it opens a descriptor behind the byte order mark of some editors.
+        descriptor = os.open(path, os.O_RDONLY)
+        os.lseek(descriptor, 3 if data.startswith(codecs.BOM_UTF8) else 0, os.SEEK_SET)
+        found = netrc.netrc(cast("str", descriptor)).hosts
+    except netrc.NetrcParseError as error:
+        message = f"line {error.lineno} is not valid"
+        raise TwofoldError(message, hint, str(path)) from None
+    except UnicodeDecodeError:
+        raise TwofoldError("it is not encoded in UTF-8", "save it as UTF-8", str(path)) from None
+    except OSError as error:
+        message = f"it cannot be read: {error.strerror}"
+        raise TwofoldError(message, "correct its permissions", str(path)) from None
+    entries = ((host, [part or "" for part in entry]) for host, entry in found.items())
+    return {host: (entry[0], entry[1], entry[2]) for host, entry in entries if host != "default"}
 
 
 def _read_configuration(target: TargetSettings) -> Credentials | None:

@@ -47,6 +47,7 @@ def read_pypirc_target(name: str) -> TargetSettings | None:
         token=Secret(str(server["password"])) if server.get("password") else bare.secret,
         token_source="~/.pypirc",
         ca=server.get("ca_cert") or os.environ.get("TWINE_CERT", ""),
+        client_cert=server.get("client_cert") or "",
     )
 
 

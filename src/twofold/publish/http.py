@@ -16,7 +16,7 @@ from functools import partial
 from json import dumps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
 
 from twofold.errors import Refused
 from twofold.fetching import require_online
@@ -42,20 +42,19 @@ from twofold.publish.responses import (
     read_hint,
     suggest_action,
 )
-from twofold.publish.transport import (
+from twofold.publish.targets.settings import TlsSettings
+from twofold.publish.transport.request_bodies import (
     Progress,
-    Transport,
     UploadBody,
     UploadForm,
-    error_context,
     make_form_body,
-    read_blocks,
-    read_body,
-    release_connection,
 )
+from twofold.publish.transport.response_bodies import read_blocks, read_body, release_connection
 
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse
+
+    from twofold.publish.transport.pools import Transport
 
 
 @dataclass(frozen=True)
@@ -81,6 +80,40 @@ def bearer_auth(credentials: Credentials) -> HeaderAuth:
 REDIRECTS = 5
 
 
+def find_redirect(answer: HttpResult, url: str) -> str:
+    """Where an answer redirects to; '' if it does not.
+
+    Raises Refused if the server names no URL of http or https there.
+    """
+    location = {name.lower(): value for name, value in answer.headers.items()}.get("location", "")
+    if not (300 <= answer.status < 400 and location.strip()):
+        return ""
+    try:
+        onward = urljoin(url, location.strip())
+        parts = urlsplit(onward)
+        is_valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        onward, is_valid = location, False
+    if not is_valid:
+        raise Refused(
+            "redirect",
+            f"{redact_url(url)} redirects to {redact_url(onward)!r}, which is no valid URL",
+            "report it to the server's administrator",
+            answer.status,
+        )
+    return onward
+
+
+def make_loop_error(url: str) -> Refused:
+    """The exception for a server that redirects again and again."""
+    return Refused(
+        "redirect",
+        f"{redact_url(url)} redirects more than {REDIRECTS} times",
+        "check the URL, or report it to the server's administrator",
+        302,
+    )
+
+
 @dataclass
 class HttpClient:
     """A session with one server; keeps its connections until `close`.
@@ -90,7 +123,7 @@ class HttpClient:
     """
 
     retry_policy: RetryPolicy = field(default_factory=RetryPolicy)
-    ca: str | None = None
+    tls: TlsSettings = field(default_factory=TlsSettings)
     secrets: list[Secret] = field(default_factory=list)
     credentials: Credentials | None = None
     auth_context: AuthContext = field(default_factory=AuthContext)
@@ -106,16 +139,13 @@ class HttpClient:
         Redirects are followed on the same host only: an index that redirects to another one for
         unknown projects (pypiserver's fallback) does not have them.
         """
-        for _ in range(REDIRECTS):
+        for _ in range(REDIRECTS + 1):
             at = url
             answer = self.with_retries(partial(self.request_once, "GET", at, auth, headers=headers))
-            location = answer.headers.get("Location", "")
-            if not (300 <= answer.status < 400 and location):
-                break
-            url = urljoin(url, location)
-            if not can_share_login(url, at):
-                break
-        return answer
+            url = find_redirect(answer, at)
+            if not url or not can_share_login(url, at):
+                return answer
+        raise make_loop_error(at)
 
     def with_retries(self, attempt: Callable[[], HttpResult]) -> HttpResult:
         """Repeat a request that may be repeated, as often as the retry policy allows.
@@ -143,13 +173,15 @@ class HttpClient:
         json: Any = None,
     ) -> HttpResult:
         """One attempt; raises TransientError if another may help. Follows no redirects."""
+        from twofold.publish.transport.failures import error_context
+
         require_online(redact_url(url))
         sent = {"Accept-Encoding": "gzip, deflate", **(headers or {})}
         sent_body: UploadBody | bytes | None = body
         if json is not None:
             sent_body = dumps(json).encode()
             sent["Content-Type"] = "application/json"
-        with error_context(url, self.secrets):
+        with error_context(url, self.secrets, self.retry_policy):
             response = self._open(method, url, auth, sent, sent_body)
             try:
                 answer = HttpResult(
@@ -206,25 +238,25 @@ class HttpClient:
             body.close()
 
     def fetch_sha256(
-        self, url: str, auth: HeaderAuth | None = None, into: BinaryIO | None = None
+        self, url: str, auth: HeaderAuth | None, size: int, into: BinaryIO | None = None
     ) -> str | None:
         """Fetch a file and return its SHA-256; None if the server does not have it.
 
-        `into` is an open file that gets the bytes. Redirects are followed to any host, since
-        servers keep files in object stores; credentials are sent to their own server only.
+        `size` is that of our file (bytes), `into` an open file that gets the bytes. Redirects are
+        followed to any host, since servers keep files in object stores; credentials are sent to
+        their own server only.
         """
 
         def attempt() -> HttpResult:
             at, own = url, auth
-            for _ in range(REDIRECTS):
-                answer = self._fetch_once(at, own, into)
-                location = answer.headers.get("Location", "")
-                if not (300 <= answer.status < 400 and location):
-                    break
-                onward = urljoin(at, location)
+            for _ in range(REDIRECTS + 1):
+                answer = self._fetch_once(at, own, size, into)
+                onward = find_redirect(answer, at)
+                if not onward:
+                    return answer
                 own = own if can_share_login(onward, at) else None
                 at = onward
-            return answer
+            raise make_loop_error(url)
 
         answer = self.with_retries(attempt)
         if answer.status in (404, 410):
@@ -233,10 +265,14 @@ class HttpClient:
             raise self.make_refusal(answer, url)
         return answer.body.decode()
 
-    def _fetch_once(self, url: str, auth: HeaderAuth | None, into: BinaryIO | None) -> HttpResult:
+    def _fetch_once(
+        self, url: str, auth: HeaderAuth | None, size: int, into: BinaryIO | None
+    ) -> HttpResult:
         """One attempt to fetch a file: 200 with its SHA-256 as the body, or the error status."""
+        from twofold.publish.transport.failures import error_context
+
         require_online(redact_url(url))
-        with error_context(url, self.secrets):
+        with error_context(url, self.secrets, self.retry_policy):
             response = self._open("GET", url, auth, {"Accept-Encoding": "identity"}, None)
             try:
                 status, reason = response.status, response.reason or ""
@@ -247,7 +283,7 @@ class HttpClient:
                     )
                 if status != 200:
                     return HttpResult(status, reason, response.headers, read_body(response, url))
-                return HttpResult(200, reason, {}, read_blocks(response, into).encode())
+                return HttpResult(200, reason, {}, read_blocks(response, url, size, into).encode())
             finally:
                 release_connection(response)
 
@@ -257,8 +293,9 @@ class HttpClient:
         The hint is the one given, else the server's own, else the one for the status.
         """
         text = redact_secrets(explain(result), self.secrets)
-        if 300 <= result.status < 400:
-            hint = f"use the URL it redirects to: {redact_url(result.headers.get('Location', '?'))}"
+        onward = find_redirect(result, url)
+        if onward:
+            hint = f"use the URL it redirects to: {redact_url(onward)}"
         general = suggest_action(result.status, self.auth_context)
         if not hint:
             own = redact_secrets(read_hint(result), self.secrets)
@@ -286,7 +323,9 @@ class HttpClient:
         body: UploadBody | bytes | None,
     ) -> BaseHTTPResponse:
         if self._transport is None:
-            self._transport = Transport(self.retry_policy, self.ca)
+            from twofold.publish.transport.pools import Transport
+
+            self._transport = Transport(self.retry_policy, self.tls)
         if auth is not None and auth.name:
             headers[auth.name] = auth.value
         return self._transport.open_response(method, url, headers, body)

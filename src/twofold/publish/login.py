@@ -133,7 +133,7 @@ def _find_table_name(settings: TargetSettings) -> str:
 
 def _exchange_password(settings: TargetSettings, user: str, password: Secret) -> Secret:
     """Exchange a password for a token of the API (POST /authentications)."""
-    http = HttpClient(RetryPolicy(attempts=2), settings.ca or None, [password])
+    http = HttpClient(RetryPolicy(attempts=2), settings.tls, [password])
     url = f"{settings.url.rstrip('/')}/authentications"
     body = {
         "scopes": ["api"],

@@ -156,6 +156,7 @@ def _complete(settings: TargetSettings) -> TargetSettings:
         token=settings.token or from_twine.token,
         token_source=settings.token_source if settings.token else from_twine.token_source,
         ca=settings.ca or from_twine.ca,
+        client_cert=settings.client_cert or from_twine.client_cert,
     )
 
 

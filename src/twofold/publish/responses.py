@@ -159,6 +159,8 @@ def suggest_action(status: int, context: AuthContext) -> str:
         400: "correct the field it names: 'twofold check FILES' finds most of what indexes refuse",
         404: f"check the URL: {context.url_hint or 'nothing was found there'}",
         405: f"this URL takes no uploads: {context.url_hint or 'check its kind'}",
+        407: "the proxy requires a login: write it into HTTP_PROXY or HTTPS_PROXY as "
+        "http://USER:PASSWORD@HOST:PORT",
         409: NAME_USED,
         410: NAME_USED,
         413: "the file exceeds the target's limit: 'twofold build --list' shows its contents; "
@@ -195,13 +197,19 @@ class TransientError(Unreachable):
 
 @dataclass(frozen=True)
 class RetryPolicy:
-    """Attempts, waits and timeouts of requests (seconds)."""
+    """Attempts, waits and timeouts of requests (seconds).
+
+    `connect` and `read` limit each wait for the server; `total` limits a whole response, and grows
+    with its size by the `slowest` accepted speed (bytes a second). The same holds for an upload.
+    """
 
     attempts: int = 5
     first_wait: float = 0.5
     longest_wait: float = 30.0
     connect: float = 10.0
     read: float = 120.0
+    total: float = 300.0
+    slowest: float = 8192.0
     sleep: Callable[[float], None] = time.sleep
 
     def pause(self, attempt: int, server_wait: float | None) -> None:

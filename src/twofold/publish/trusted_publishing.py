@@ -170,7 +170,7 @@ def open_target(
     """Open one target; `others` are the other targets of the command."""
     credentials = find_credentials(settings, others)
     if credentials is None:
-        http = HttpClient(retry_policy, settings.ca or None)
+        http = HttpClient(retry_policy, settings.tls)
         try:
             credentials = fetch_trusted_credentials(settings, http) or read_netrc_login(settings)
         finally:
@@ -191,5 +191,5 @@ def connect(
     logins += [(reader.user, reader.secret)] if reader and reader.secret else []
     secrets = [secret for _, secret in logins]
     secrets += [encode_basic(user, secret) for user, secret in logins if user]
-    http = HttpClient(retry_policy, settings.ca or None, secrets, credentials, caller)
+    http = HttpClient(retry_policy, settings.tls, secrets, credentials, caller)
     return kind.open(settings, http, credentials)

@@ -36,7 +36,7 @@ from twofold.publish.targets.release_managers import (
     get_error_code,
 )
 from twofold.publish.targets.settings import TargetSettings
-from twofold.publish.transport import Progress, UploadForm
+from twofold.publish.transport.request_bodies import Progress, UploadForm
 
 #: Operator and version of a MatchSpec.
 OPERATOR = re.compile(r"^([=><!~]+)(.*)$")
@@ -121,7 +121,7 @@ class AnacondaOrg:
     def fetch(self, file: ReleaseFile) -> RemoteState:
         """Fetch the file back and compute its hash."""
         url = self._url("download", file)
-        return state_from_fetch(self.http.fetch_sha256(url, self.auth), url)
+        return state_from_fetch(self.http.fetch_sha256(url, self.auth, file.artifact.size), url)
 
     def whoami(self) -> str:
         """Return the account of the credentials."""

@@ -43,7 +43,7 @@ from twofold.publish.targets.release_managers import (
     require_object,
 )
 from twofold.publish.targets.settings import TargetSettings
-from twofold.publish.transport import Progress, UploadForm
+from twofold.publish.transport.request_bodies import Progress, UploadForm
 
 #: Send a file once; returns the URL and the response.
 SendOnce = Callable[[ReleaseFile, Progress], tuple[str, HttpResult]]
@@ -98,7 +98,7 @@ class CondaServer:
     def fetch(self, file: ReleaseFile) -> RemoteState:
         """Fetch the file back and compute its hash."""
         url = make_file_url(self.channel, file.artifact)
-        return state_from_fetch(self.http.fetch_sha256(url, self.auth), url)
+        return state_from_fetch(self.http.fetch_sha256(url, self.auth, file.artifact.size), url)
 
     def whoami(self) -> str:
         """Return the account of the credentials."""

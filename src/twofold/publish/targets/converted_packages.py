@@ -52,7 +52,7 @@ def probe_converted(
     The author's own package replaces it.
     """
     with tempfile.TemporaryFile() as copy:
-        seen = state_from_fetch(http.fetch_sha256(url, auth, copy), url)
+        seen = state_from_fetch(http.fetch_sha256(url, auth, file.artifact.size, copy), url)
         if seen.state == "absent" or seen.is_ours(file.artifact):
             return seen
         if is_same_package(file.artifact.path, copy):

@@ -8,12 +8,13 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from twofold.artifact import Kind, compute_file_hashes
-from twofold.errors import Problem
+from twofold.errors import BadFile, Problem
 from twofold.index.folder import index_folder
 from twofold.names import normalize_name
 from twofold.publish.files import ReleaseFile
@@ -32,7 +33,7 @@ from twofold.publish.targets.release_managers import (
     parse_repodata,
 )
 from twofold.publish.targets.settings import TargetSettings
-from twofold.publish.transport import Progress
+from twofold.publish.transport.request_bodies import Progress
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ class Folder:
     def fetch(self, file: ReleaseFile) -> RemoteState:
         """Fetch the file back and compute its hash."""
         place = self._place(file)
-        if not place.is_file():
+        if not place.is_file() or not place.stat().st_size:  # empty: reserved by _put
             return RemoteState("absent")
         return RemoteState("present", compute_file_hashes(place)[1], place.as_uri())
 
@@ -112,11 +113,32 @@ class Folder:
             try:
                 os.link(unfinished, target)
             except FileExistsError:
-                raise AlreadyPublishedError(f"{target} already exists") from None
+                _require_leftover(target)
+                unfinished.replace(target)
             except OSError:  # a file system without hard links
+                _reserve(target)
                 unfinished.replace(target)
         finally:
             unfinished.unlink(missing_ok=True)
+
+
+#: After this time (seconds) an empty file is a leftover, and no publication that is under way.
+LEFTOVER = 60
+
+
+def _reserve(target: Path) -> None:
+    """Take a name with an empty file, which only one of several publishers can create."""
+    try:
+        target.open("xb").close()
+    except FileExistsError:
+        _require_leftover(target)
+
+
+def _require_leftover(target: Path) -> None:
+    """Accept the empty file of a publication that was killed; raise AlreadyPublishedError else."""
+    found = target.stat()
+    if found.st_size or time.time() - found.st_mtime < LEFTOVER:
+        raise AlreadyPublishedError(f"{target} already exists")
 
 
 @dataclass
@@ -130,11 +152,18 @@ class FolderManager(ReadOnlyManager):
         """Read the project's page and the repodata of every subdir."""
         root, key = Path(self.target.settings.url), normalize_name(project)
         page = root / "simple" / key / "index.json"
-        rows = json.loads(page.read_text("utf-8")).get("files", ()) if page.is_file() else ()
-        found = [parse_pypi_file(str(row["filename"])) for row in rows]
-        for file in sorted(root.glob("*/repodata.json")):
-            document = json.loads(file.read_text("utf-8"))
-            found += parse_repodata(document, file.parent.name, key)
+        found: list[PublishedFile] = []
+        for file in (page, *sorted(root.glob("*/repodata.json"))):
+            try:
+                document = json.loads(file.read_text("utf-8")) if file.is_file() else {}
+                if file == page:
+                    rows = document.get("files", ())
+                    found += [parse_pypi_file(str(row["filename"])) for row in rows]
+                else:
+                    found += parse_repodata(document, file.parent.name, key)
+            except (ValueError, AttributeError, KeyError, TypeError):
+                hint = f"make the pages anew: twofold index {root}"
+                raise BadFile("it is not the page of an index", hint, str(file)) from None
         return PublishedProject(tuple(found))
 
     def delete(self, _project: str, files: Sequence[PublishedFile]) -> None:

@@ -92,15 +92,18 @@ def _open_legacy(
     from twofold.publish.targets.legacy import LegacyIndex, find_index, make_read_auth
 
     auth = basic_auth(credentials) if credentials else None
-    index = settings.index
+    index, remark = settings.index, "its simple index is unknown"
     try:
         index = index or find_index(http, settings.url, auth)
-    except Refused:
+    except Refused as error:
         if settings.verify:
             raise
+        remark = f"its simple index cannot be read: {error.problems[0].message}"
     read_auth = make_read_auth(settings)
     own = replace(settings, index=index)
-    return LegacyIndex(own, http, auth, (rules.core_metadata,), read_auth=read_auth)
+    target = LegacyIndex(own, http, auth, (rules.core_metadata,), read_auth=read_auth)
+    target.remark = remark
+    return target
 
 
 def _open_pypi(

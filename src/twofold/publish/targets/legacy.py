@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urljoin, urlsplit
+from urllib.parse import quote, urlsplit
 
 from twofold.artifact import Kind
 from twofold.errors import BadFile, Problem
@@ -22,7 +22,7 @@ from twofold.index.simple_parser import ProjectPage
 from twofold.names import normalize_name
 from twofold.publish.addresses import Credentials, can_share_login, toggle_slash
 from twofold.publish.files import ATTEST_AGAIN, ReleaseFile
-from twofold.publish.http import HeaderAuth, HttpClient, basic_auth
+from twofold.publish.http import HeaderAuth, HttpClient, basic_auth, find_redirect
 from twofold.publish.responses import HttpResult, is_name_taken
 from twofold.publish.targets.lookup import fetch_files, fetch_page
 from twofold.publish.targets.protocol import (
@@ -40,7 +40,7 @@ from twofold.publish.targets.release_managers import (
     parse_pypi_file,
 )
 from twofold.publish.targets.settings import TargetSettings
-from twofold.publish.transport import Progress, UploadForm
+from twofold.publish.transport.request_bodies import Progress, UploadForm
 
 
 class LegacyIndex:
@@ -53,6 +53,8 @@ class LegacyIndex:
     accepts: frozenset[Kind] = PYPI_KINDS
     default_kinds: frozenset[Kind] = PYPI_KINDS
     attestation_kinds = PYPI_KINDS
+    #: Why its files cannot be looked up, if they cannot.
+    remark = "its simple index is unknown"
 
     def __init__(
         self,
@@ -83,7 +85,7 @@ class LegacyIndex:
     def probe(self, file: ReleaseFile) -> RemoteState:
         """Look up the file's name."""
         if not self.settings.index:
-            return RemoteState("unknown", note="its simple index is unknown")
+            return RemoteState("unknown", note=self.remark)
         page = fetch_page(self.http, self.settings.index, file.artifact.name, self.read_auth)
         there = page.by_name.get(file.name)
         if there is None and page.status in ("archived", "quarantined"):
@@ -92,7 +94,7 @@ class LegacyIndex:
             return RemoteState("absent", refusal=refusal, rule=f"project-{page.status}")
         if there is None:
             return RemoteState("absent")
-        digest = there.sha256 or self.http.fetch_sha256(there.url, self._choose_auth(there.url))
+        digest = there.sha256 or self._hash_file(there.url, file)
         return RemoteState("present", digest, there.url, describe_yank(there.yanked))
 
     def send(self, file: ReleaseFile, progress: Progress) -> str:
@@ -117,8 +119,7 @@ class LegacyIndex:
         """Whether an upload belongs to the URL with the slash at its end, or without it."""
         if not 300 <= answer.status < 400:
             return answer.status in (404, 405)
-        location = urljoin(self.settings.url, answer.headers.get("Location", ""))
-        return location == toggle_slash(self.settings.url)
+        return find_redirect(answer, self.settings.url) == toggle_slash(self.settings.url)
 
     @property
     def is_readable(self) -> bool:
@@ -131,7 +132,11 @@ class LegacyIndex:
         if file.name not in there:
             return RemoteState("absent")
         url = there[file.name].url
-        return state_from_fetch(self.http.fetch_sha256(url, self._choose_auth(url)), url)
+        return state_from_fetch(self._hash_file(url, file), url)
+
+    def _hash_file(self, url: str, file: ReleaseFile) -> str | None:
+        """The SHA-256 of what is at a file's URL; None if nothing is."""
+        return self.http.fetch_sha256(url, self._choose_auth(url), file.artifact.size)
 
     def _choose_auth(self, url: str) -> HeaderAuth | None:
         """The credentials for a file, whose URL may be on any host.

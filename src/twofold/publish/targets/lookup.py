@@ -14,7 +14,7 @@ from twofold.index.simple_parser import (
 )
 from twofold.names import normalize_name
 from twofold.publish.addresses import redact_url
-from twofold.publish.http import HeaderAuth, HttpClient
+from twofold.publish.http import HeaderAuth, HttpClient, find_redirect
 from twofold.publish.responses import HttpResult
 from twofold.publish.targets.protocol import RemoteState, state_from_fetch
 
@@ -35,7 +35,7 @@ def fetch_page(http: HttpClient, index: str, project: str, auth: HeaderAuth | No
     """
     url = f"{index.rstrip('/')}/{normalize_name(project)}/"
     answer = http.get(url, auth, {"Accept": ACCEPT, "Cache-Control": "no-cache"})
-    if answer.status == 404 or 300 <= answer.status < 400:
+    if answer.status == 404 or find_redirect(answer, url):
         return ProjectPage()  # or a redirect to another index for unknown projects
     if not answer.ok:
         hint = f"check the simple index of this target ({redact_url(index)})"
@@ -80,5 +80,9 @@ def probe_channel(
     match = ETAG.fullmatch(headers.get("etag", "")) or ETAG.fullmatch(
         headers.get("x-checksum-sha256", "")
     )
-    digest = match.group(1).lower() if match and not is_elsewhere else http.fetch_sha256(url, auth)
+    digest = (
+        match.group(1).lower()
+        if match and not is_elsewhere
+        else http.fetch_sha256(url, auth, artifact.size)
+    )
     return state_from_fetch(digest, url)

@@ -12,7 +12,7 @@ from twofold.publish.files import ReleaseFile
 from twofold.publish.http import HttpClient
 from twofold.publish.responses import NAME_USED, suggest_login
 from twofold.publish.targets.settings import TargetSettings
-from twofold.publish.transport import Progress
+from twofold.publish.transport.request_bodies import Progress
 
 PYPI_KINDS = frozenset({Kind.WHEEL, Kind.SDIST})
 CONDA_KINDS = frozenset({Kind.CONDA, Kind.TAR_BZ2})

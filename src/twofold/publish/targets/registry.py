@@ -41,7 +41,7 @@ from twofold.publish.targets.release_managers import (
     require_object,
 )
 from twofold.publish.targets.settings import TargetSettings
-from twofold.publish.transport import Progress
+from twofold.publish.transport.request_bodies import Progress
 
 
 class TwofoldRegistry:
@@ -170,7 +170,9 @@ class TwofoldRegistry:
             return self.index.fetch(file)
         url = make_file_url(self.settings.url, file.artifact)
         with tempfile.TemporaryFile() as copy:
-            seen = state_from_fetch(self.http.fetch_sha256(url, self.auth, copy), url)
+            seen = state_from_fetch(
+                self.http.fetch_sha256(url, self.auth, file.artifact.size, copy), url
+            )
             if seen.state == "absent" or seen.is_ours(file.artifact):
                 return seen
             return replace(seen, has_same_content=is_same_package(file.artifact.path, copy))

@@ -11,28 +11,27 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
 
 from twofold.artifact import Artifact, Kind, Listing
-from twofold.errors import Problem, Unreachable
-from twofold.extras import require_extra
-from twofold.fetching import require_online
+from twofold.errors import Problem, TwofoldError, Unreachable
 from twofold.formats.conda_reader import read_info
 from twofold.index import repodata, simple
 from twofold.index.current_repodata import assemble_current_repodata
 from twofold.names import normalize_name, parse_sdist_name, parse_wheel_name
 from twofold.publish.files import ReleaseFile
+from twofold.publish.targets.object_store import ObjectExistsError, ObjectStore
 from twofold.publish.targets.protocol import (
     ALL_KINDS,
     NO_KINDS,
     AlreadyPublishedError,
     RemoteState,
     UploadRule,
+    state_from_fetch,
 )
 from twofold.publish.targets.settings import TargetSettings
-from twofold.publish.transport import Progress
+from twofold.publish.transport.request_bodies import Progress
 
 #: The limit of retries after concurrent writes of a page.
 ROUNDS = 20
@@ -48,9 +47,8 @@ class Bucket:
     attestation_kinds = NO_KINDS
 
     def __init__(self, settings: TargetSettings) -> None:
-        require_online(settings.url.partition("?")[0])
         self.settings = settings
-        self._store = _open_store(settings.url)
+        self._store = ObjectStore(settings.url)
 
     @property
     def account(self) -> str:
@@ -59,16 +57,7 @@ class Bucket:
 
     def preflight(self, _files: Sequence[ReleaseFile], /) -> Problem | None:
         """The bucket does not exist: a lookup of one file cannot distinguish that."""
-        import obstore
-        from obstore.exceptions import BaseError
-
-        try:
-            next(iter(obstore.list(self._store, chunk_size=1)), None)
-        except BaseError as error:
-            if "NoSuchBucket" in str(error):
-                hint = "create it first, or check its name, region and endpoint"
-                return Problem("there is no such bucket", hint)
-        return None  # a key may have read and write but no list permission
+        return self._store.find_problem()
 
     def probe(self, file: ReleaseFile) -> RemoteState:
         """Look the file up; without an entry in its page (after a kill) it counts as absent."""
@@ -79,12 +68,10 @@ class Bucket:
 
     def send(self, file: ReleaseFile, progress: Progress) -> str:
         """Upload the file once; returns its URL."""
-        from obstore.exceptions import AlreadyExistsError
-
         key = _get_key(file.artifact)
         try:
-            self._call("put", key, file.artifact.path, mode="create")
-        except AlreadyExistsError:
+            self._store.put(key, file.artifact.path, mode="create")
+        except ObjectExistsError:
             if not self.fetch(file).is_ours(file.artifact):
                 raise AlreadyPublishedError(f"{key} is already in {self.settings.name}") from None
         progress(file.artifact.size)
@@ -98,13 +85,8 @@ class Bucket:
 
     def fetch(self, file: ReleaseFile) -> RemoteState:
         """Fetch the file back and compute its hash."""
-        stream = self._read(_get_key(file.artifact))
-        if stream is None:
-            return RemoteState("absent")
-        digest = hashlib.sha256()
-        for block in stream.stream():
-            digest.update(block)
-        return RemoteState("present", digest.hexdigest(), _get_key(file.artifact))
+        key = _get_key(file.artifact)
+        return state_from_fetch(self._store.compute_sha256(key, file.artifact.size), key)
 
     def whoami(self) -> str:
         """Return the account of the credentials."""
@@ -120,8 +102,8 @@ class Bucket:
             if artifact.kind.is_conda
             else _get_page_key(artifact)
         )
-        found = self._read(key)
-        return found is not None and artifact.sha256.encode() in bytes(found.bytes())
+        found = self._store.read(key)
+        return found is not None and artifact.sha256.encode() in found[0]
 
     def _make_package_update(self, file: ReleaseFile) -> Callable[[dict[str, Any]], bytes]:
         """Make a function that adds the record to repodata and writes the derived pages."""
@@ -136,10 +118,10 @@ class Bucket:
             self._put_shards(artifact, repodata.group_by_name(records))
             texts = {name: repodata.serialize(one).decode() for name, one in records.items()}
             current = assemble_current_repodata(artifact.subdir, texts) or data
-            self._call("put", f"{artifact.subdir}/current_repodata.json", current)
+            self._store.put(f"{artifact.subdir}/current_repodata.json", current)
             for name, content in (("repodata", data), ("current_repodata", current)):
                 key = f"{artifact.subdir}/{name}.json.zst"
-                self._call("put", key, repodata.compress(content))
+                self._store.put(key, repodata.compress(content))
             self._put_exports(artifact, info.get("info/run_exports.json"))
             self._put_channeldata(artifact, records, json.loads(info.get("info/about.json", b"{}")))
             return data
@@ -151,26 +133,26 @@ class Bucket:
         shards = {name: repodata.make_shard(own) for name, own in records.items()}
         hashes = {name: hashlib.sha256(data).digest() for name, data in shards.items()}
         own = f"{hashes[artifact.name].hex()}.msgpack.zst"
-        self._call("put", f"{artifact.subdir}/shards/{own}", shards[artifact.name])
+        self._store.put(f"{artifact.subdir}/shards/{own}", shards[artifact.name])
         index = repodata.make_shard_index(artifact.subdir, hashes)
-        self._call("put", f"{artifact.subdir}/repodata_shards.msgpack.zst", index)
+        self._store.put(f"{artifact.subdir}/repodata_shards.msgpack.zst", index)
 
     def _put_exports(self, artifact: Artifact, own: bytes | None) -> None:
         if own is None:
             return
         key = f"{artifact.subdir}/run_exports.json"
-        page = self._read_json(key)[0]
+        page = self._store.read_page(key)[0]
         known = {**page.get("packages", {}), **page.get("packages.conda", {})}
         exports = {name: entry["run_exports"] for name, entry in known.items()}
         exports[artifact.filename] = json.loads(own)
         data = repodata.serialize(repodata.make_run_exports(artifact.subdir, exports))
-        self._call("put", key, data)
-        self._call("put", f"{key}.zst", repodata.compress(data))
+        self._store.put(key, data)
+        self._store.put(f"{key}.zst", repodata.compress(data))
 
     def _put_channeldata(
         self, artifact: Artifact, records: dict[str, Any], about: dict[str, Any]
     ) -> None:
-        page = self._read_json("channeldata.json")[0]
+        page = self._store.read_page("channeldata.json")[0]
         own = repodata.group_by_name(records)[artifact.name].items()
         entry = repodata.make_channel_entry([(artifact.subdir, n, r) for n, r in own], about)
         packages = {**page.get("packages", {}), artifact.name: entry}
@@ -180,10 +162,10 @@ class Bucket:
             (name, repodata.serialize(one).decode()) for name, one in sorted(packages.items())
         ]
         data = repodata.assemble_channeldata(entries, [*page.get("subdirs", []), artifact.subdir])
-        self._call("put", "channeldata.json", data)
-        if artifact.subdir != "noarch" and self._read("noarch/repodata.json") is None:
+        self._store.put("channeldata.json", data)
+        if artifact.subdir != "noarch" and self._store.read("noarch/repodata.json") is None:
             empty = repodata.serialize(repodata.make_repodata_from_records("noarch", {}))
-            self._call("put", "noarch/repodata.json", empty)  # required in every channel
+            self._store.put("noarch/repodata.json", empty)  # required in every channel
 
     def _make_page_update(self, file: ReleaseFile) -> Callable[[dict[str, Any]], bytes]:
         """Make a function that adds the file to its project's page and writes the derived pages."""
@@ -196,94 +178,38 @@ class Bucket:
             files[artifact.filename] = simple.make_file_entry(listing)
             value = _make_project_page(name, files)
             if artifact.kind is Kind.WHEEL:
-                self._call("put", f"{artifact.filename}.metadata", artifact.metadata)
+                self._store.put(f"{artifact.filename}.metadata", artifact.metadata)
             html = simple.render_project_html(value).encode()
-            self._call("put", f"simple/{name}/index.html", html, media="text/html")
-            root = self._read_json("simple/index.json")[0]
+            self._store.put(f"simple/{name}/index.html", html, media="text/html")
+            root = self._store.read_page("simple/index.json")[0]
             names = {entry["name"] for entry in root.get("projects", [])} | {name}
             listed = simple.make_root_page(names)
-            self._call("put", "simple/index.json", simple.serialize(listed))
+            self._store.put("simple/index.json", simple.serialize(listed))
             html = simple.render_root_html(listed).encode()
-            self._call("put", "simple/index.html", html, media="text/html")
+            self._store.put("simple/index.html", html, media="text/html")
             return simple.serialize(value)
 
         return add
 
     def _update_page(self, key: str, add: Callable[[dict[str, Any]], bytes]) -> None:
         """Read a page, add to it, and write it if unchanged; else repeat."""
-        from obstore.exceptions import AlreadyExistsError, PreconditionError
-
         for _ in range(ROUNDS):
-            page, etag = self._read_json(key)
-            data = add(page)
-            mode: Any = {"e_tag": etag} if etag else "create"
+            page, etag = self._store.read_page(key)
             try:
-                self._call("put", key, data, mode=mode)
+                data = add(page)
+            except (AttributeError, KeyError, TypeError) as error:
+                raise TwofoldError(
+                    f"{self._store.name}/{key} has another structure than the page of an index",
+                    "restore it, or check the path of the bucket",
+                ) from error
+            try:
+                self._store.put(key, data, mode={"e_tag": etag} if etag else "create")
                 return
-            except (AlreadyExistsError, PreconditionError):
+            except ObjectExistsError:
                 continue
         raise Unreachable(
             f"{key} is being written by other publishers all the time", "run the command again"
         )
-
-    def _read_json(self, key: str) -> tuple[dict[str, Any], str]:
-        """Read a page and its ETag; an empty page and '' if there is none."""
-        found = self._read(key)
-        if found is None:
-            return {}, ""
-        value = json.loads(bytes(found.bytes()))
-        return value, str(found.meta["e_tag"] or "")
-
-    def _read(self, key: str) -> Any:
-        """Read an object; None if there is none."""
-        return self._call("get", key)
-
-    def _call(self, verb: str, key: str, *rest: Any, mode: Any = None, media: str = "") -> Any:
-        """Call the store once; failures become Unreachable."""
-        import obstore
-        from obstore.exceptions import (
-            AlreadyExistsError,
-            BaseError,
-            NotFoundError,
-            PreconditionError,
-        )
-
-        more: dict[str, Any] = {"mode": mode} if mode else {}
-        if media:
-            more["attributes"] = {"Content-Type": media}
-        try:
-            return getattr(obstore, verb)(self._store, key, *rest, **more)
-        except (AlreadyExistsError, PreconditionError):
-            raise
-        except (NotFoundError, FileNotFoundError, BaseError) as error:
-            if verb == "get" and isinstance(error, (NotFoundError, FileNotFoundError)):
-                return None
-            raise Unreachable(
-                f"{self.settings.name} did not {verb} {key}: {str(error).splitlines()[0]}",
-                "check the bucket, and AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
-            ) from error
-
-
-def _open_store(url: str) -> Any:
-    require_extra("s3")
-    from obstore.store import S3Store
-
-    parts = urlsplit(url)
-    options = dict(parse_qsl(parts.query))
-    config: Any = {}
-    if options.get("region"):
-        config["region"] = options["region"]
-    if options.get("endpoint"):
-        config["endpoint"] = options["endpoint"]
-        config["virtual_hosted_style_request"] = False
-    client: Any = {"allow_http": options.get("endpoint", "").startswith("http://")}
-    return S3Store(
-        parts.netloc,
-        prefix=parts.path.strip("/") or None,
-        config=config,
-        client_options=client,
-        retry_config={"max_retries": 4, "retry_timeout": timedelta(seconds=60)},
-    )
 
 
 def _get_key(artifact: Artifact) -> str:

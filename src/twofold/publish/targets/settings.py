@@ -13,6 +13,18 @@ AuthStyle = Literal["bearer", "basic", "x-api-key", "path"]
 
 
 @dataclass(frozen=True)
+class TlsSettings:
+    """Paths of a target's own certificates; '' means the variables of the environment.
+
+    `ca` is a bundle or folder of authorities, `client_cert` a PEM file with the client's
+    certificate and its key.
+    """
+
+    ca: str = ""
+    client_cert: str = ""
+
+
+@dataclass(frozen=True)
 class TargetSettings:
     """One `[targets.NAME]` table, or the settings of a URL on the command line.
 
@@ -20,7 +32,7 @@ class TargetSettings:
     files are written elsewhere (a bucket); `read_login` is the login in one of these two. `files`
     are the kinds of file to send (`wheel`, `sdist`, `conda`, `tar.bz2`); empty: the default kinds
     of the target. `labels` are Anaconda.org's. `token_source` is where `token` was written, for
-    messages. `verify` is False if files are not fetched back.
+    messages. `verify` is False if files are not fetched back. `ca` and `client_cert` are paths.
     """
 
     name: str
@@ -34,6 +46,7 @@ class TargetSettings:
     owner: str = ""
     channel: str = ""
     ca: str = ""
+    client_cert: str = ""
     files: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
     public_url: str = ""
@@ -44,6 +57,11 @@ class TargetSettings:
     def place(self) -> str:
         """Where files are put: a server may have many channels or owners at one URL."""
         return "/".join(filter(None, (self.url.rstrip("/"), self.owner, self.channel)))
+
+    @property
+    def tls(self) -> TlsSettings:
+        """Its certificates."""
+        return TlsSettings(self.ca, self.client_cert)
 
 
 @dataclass(frozen=True)

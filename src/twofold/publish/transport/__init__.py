@@ -1,0 +1,1 @@
+"""HTTP requests to publish targets: connections, proxies, certificates, bodies and failures."""
