@@ -150,7 +150,7 @@ def test_no_attempt_is_spent_on_a_connection_with_an_unread_body() -> None:
     with run_server(BusyFiles) as (address, store):
         client = HttpClient(RetryPolicy(sleep=waited.append))
         for _ in range(3):
-            assert client.fetch_sha256(f"{address}/file") == sha256(b"file").hexdigest()
+            assert client.fetch_sha256(f"{address}/file", None, 4) == sha256(b"file").hexdigest()
         client.close()
         assert (len(waited), len(store.other["seen"])) == (1, 4)
         assert len(set(store.other["seen"][1:])) == 1  # a body that was read frees its connection
