@@ -8,12 +8,12 @@ module when they are called: a command that only resolves names loads no HTTP cl
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import parse_qs, urlsplit
 
-from twofold.errors import Refused, TwofoldError
+from twofold.errors import TwofoldError
 from twofold.plugins import find_extensions, load_extension
 from twofold.publish.addresses import Credentials, redact_url
 from twofold.publish.external_config import is_anaconda_org
@@ -87,23 +87,9 @@ def _open_registry(
 def _open_legacy(
     settings: TargetSettings, http: HttpClient, credentials: Credentials | None
 ) -> Target:
-    from twofold.publish import rules
-    from twofold.publish.http import basic_auth
-    from twofold.publish.targets.legacy import LegacyIndex, find_index, make_read_auth
+    from twofold.publish.targets.legacy import open_legacy_index
 
-    auth = basic_auth(credentials) if credentials else None
-    index, remark = settings.index, "its simple index is unknown"
-    try:
-        index = index or find_index(http, settings.url, auth)
-    except Refused as error:
-        if settings.verify:
-            raise
-        remark = f"its simple index cannot be read: {error.problems[0].message}"
-    read_auth = make_read_auth(settings)
-    own = replace(settings, index=index)
-    target = LegacyIndex(own, http, auth, (rules.core_metadata,), read_auth=read_auth)
-    target.remark = remark
-    return target
+    return open_legacy_index(settings, http, credentials)
 
 
 def _open_pypi(

@@ -16,10 +16,11 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from twofold.artifact import Kind
-from twofold.errors import BadFile, Problem
+from twofold.errors import BadFile, Problem, Refused
 from twofold.formats.core_metadata import parse_raw_metadata
 from twofold.index.simple_parser import ProjectPage
 from twofold.names import normalize_name
+from twofold.publish import rules
 from twofold.publish.addresses import Credentials, can_share_login, toggle_slash
 from twofold.publish.files import ATTEST_AGAIN, ReleaseFile
 from twofold.publish.http import HeaderAuth, HttpClient, basic_auth, find_redirect
@@ -240,6 +241,28 @@ def find_index(http: HttpClient, upload: str, auth: HeaderAuth | None) -> str:
     if closed:
         raise closed
     return ""
+
+
+def open_legacy_index(
+    settings: TargetSettings, http: HttpClient, credentials: Credentials | None
+) -> LegacyIndex:
+    """Open an index, and find its simple index unless the settings have it.
+
+    Without verification an index that cannot be read may still take uploads: the plan says why.
+    """
+    auth = basic_auth(credentials) if credentials else None
+    index, remark = settings.index, LegacyIndex.remark
+    try:
+        index = index or find_index(http, settings.url, auth)
+    except Refused as error:
+        if settings.verify:
+            raise
+        remark = f"its simple index cannot be read: {error.problems[0].message}"
+    own = replace(settings, index=index)
+    read_auth = make_read_auth(settings)
+    target = LegacyIndex(own, http, auth, (rules.core_metadata,), read_auth=read_auth)
+    target.remark = remark
+    return target
 
 
 def make_read_auth(settings: TargetSettings) -> HeaderAuth | None:
