@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 _Error = TypeVar("_Error", bound=BaseException)
 
-TRY_AGAIN = "run the same command again; if it stays so, tell the server's administrator"
+TRY_AGAIN = "run the same command again; if it fails again, ask the server's administrator"
 PROXY_LOGIN = "write it into the variable: http://USER:PASSWORD@HOST:PORT"
 CHECK_URL = "check the URL, and that the server is running and reachable"
 NO_HTTP = "check host and port; a server for https needs https:// in the URL"
@@ -210,7 +210,7 @@ def _describe_answer(
 
 
 def _describe_status_line(line: str, place: str) -> Failure:
-    """The first line of an answer that is none of HTTP's."""
+    """An answer whose first line is no status line of HTTP."""
     sent = line[:60].encode("latin-1", "replace").decode("ascii", "replace").rstrip("\r\n")
     if line.startswith("HTTP/"):
         message = f"the answer of {place} is malformed: it begins with {sent!r}"
