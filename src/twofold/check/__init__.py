@@ -26,17 +26,8 @@ if TYPE_CHECKING:
     from twofold_build.files import FileSelection
     from twofold_build.model import Project
 
-__all__ = [
-    "Edit",
-    "Finding",
-    "artifact_findings",
-    "check_file",
-    "check_files",
-    "check_project",
-    "find_artifact_errors",
-    "find_build_errors",
-    "find_source_problems",
-]
+#: The public names (docs/reference/library.md); the others are for twofold's own rooms.
+__all__ = ["Edit", "Finding", "check_file", "check_files", "check_project"]
 
 
 def check_project(
@@ -49,7 +40,7 @@ def check_project(
 
     `ignore` are codes left out beside those of [tool.twofold.check] ignore. `readers` read the
     tables of [tool.twofold] that belong to other rooms ('conda') and raise ProjectErrors;
-    `read_stated` reads what a project of another backend says of itself, and where.
+    `read_declared` reads what a project of another backend says of itself, and where.
     Mistakes of pyproject.toml are findings; only a folder without a project raises TwofoldError.
     """
     from twofold.check.projects import find_problems

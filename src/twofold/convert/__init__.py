@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from twofold.convert.options import CondaOptions, find_metadata_near, parse_options
-from twofold.convert.package import make_all_packages, make_package, make_packages
+from twofold.convert.options import CondaOptions, parse_options
+from twofold.convert.options import find_metadata_near as find_metadata_near
+from twofold.convert.package import make_all_packages as make_all_packages
+from twofold.convert.package import make_package as make_package
+from twofold.convert.package import make_packages as make_packages
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -11,16 +14,8 @@ if TYPE_CHECKING:
 
     from twofold.artifact import Artifact
 
-__all__ = [
-    "CondaOptions",
-    "convert_all",
-    "convert_wheel",
-    "find_metadata_near",
-    "make_all_packages",
-    "make_package",
-    "make_packages",
-    "parse_options",
-]
+#: The public names (docs/reference/library.md); the others are for twofold's own rooms.
+__all__ = ["CondaOptions", "convert_all", "convert_wheel", "parse_options"]
 
 
 def convert_wheel(wheel: Path, channel: Path, options: CondaOptions | None = None) -> Artifact:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         parse_wheel_name,
     )
 
+#: The public names (docs/reference/library.md).
 __all__ = [
     "CondaName",
     "SdistName",
