@@ -71,7 +71,7 @@ def test_the_page_does_what_it_says(
         environment.pop("PIP_INDEX_URL")
     done = subprocess.run(
         [bash, "-c", "\n".join(script)],
-        cwd=folder, env=environment, text=True, timeout=300, check=False,
+        cwd=folder, env=environment, text=True, timeout=600, check=False,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT,  # as a terminal shows both
     )  # fmt: skip
     outputs = dict(
