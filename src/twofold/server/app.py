@@ -31,7 +31,7 @@ from twofold.server.web import (
 from twofold.server.web.account import invitation, second_factor, sign_in
 from twofold.server.web.credentials import StripToken
 from twofold.server.web.manage import pages as manage_pages
-from twofold.server.web.pages import channels, projects, site
+from twofold.server.web.pages import channels, downloads, feeds, projects, site
 from twofold.server.web.pages.error_pages import ErrorPages, with_page
 from twofold.server.web.request_body import Spool
 from twofold.server.web.status import Metrics
@@ -89,6 +89,8 @@ def create_app(settings: Settings, registry: Registry | None = None) -> Applicat
             *anaconda.routes,
             *pypi.routes,
             *site.routes,
+            *downloads.routes,
+            *feeds.routes,
             *channels.routes,
             *projects.routes,
             *conda.routes,

@@ -26,6 +26,7 @@ from twofold.server.pages.page_cache import ShardIndexCache
 from twofold.server.pages.page_refresh import find_large_pages
 from twofold.server.store import Blobs, Connection, Database, audit, channels
 from twofold.server.store.downloads import Downloads
+from twofold.server.store.numbers.counter import DownloadCounter
 
 log = logging.getLogger("twofold.server")
 
@@ -118,6 +119,7 @@ class Registry:
     )
     proxied_channels: ProxiedChannels = field(default_factory=ProxiedChannels, compare=False)
     background: BackgroundJobs = field(default_factory=BackgroundJobs, compare=False)
+    download_counter: DownloadCounter = field(default_factory=DownloadCounter, compare=False)
     trust_roots: tuple[Any, ...] = ()
 
     @contextmanager

@@ -74,6 +74,7 @@ def serve(settings: Settings, ready: Callable[[str, str | None], None]) -> None:
         url = f"{scheme}://{host}:{listener.getsockname()[1]}"
         server = AnnouncingServer(make_config(app, settings), lambda: ready(url, token))
         server.run([listener])
+        app.state.registry.download_counter.flush(app.state.registry.database)
     finally:
         listener.close()
 

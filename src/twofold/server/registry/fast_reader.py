@@ -110,7 +110,7 @@ class FastReader:
     ) -> CachedFile | None:
         """Return the hash and size of a file that is served."""
         row = await self._read(channel, FILE, subdir=subdir, filename=filename)
-        return None if row is None else CachedFile(row[0], row[1], row[2] is not None)
+        return None if row is None else CachedFile(row[0], row[1], row[2] is not None, row[3])
 
     async def read_metadata(
         self, channel: ReadableChannel, filename: str

@@ -45,8 +45,10 @@ PAGE = RawQuery(
     )
 )
 
-#: channel_id, subdir, filename -> sha256, size, id of the wheel it was converted from.
-FILE = RawQuery(select(files.c.sha256, files.c.size, files.c.made_from).where(*_FILE_OF_NAME))
+#: channel_id, subdir, filename -> sha256, size, id of the wheel it was converted from, id.
+FILE = RawQuery(
+    select(files.c.sha256, files.c.size, files.c.made_from, files.c.id).where(*_FILE_OF_NAME)
+)
 
 #: channel_id, subdir, filename -> sha256, METADATA of a wheel.
 METADATA = RawQuery(
@@ -71,6 +73,7 @@ class CachedFile:
     sha256: str
     size: int
     is_converted: bool
+    id: int
 
 
 def open_reads(database: Database) -> VersionedReads:

@@ -127,17 +127,20 @@ class ProjectSummary:
         return sort_versions(self.python_versions, self.versions)
 
 
+_KINDS = {kind.value: kind for kind in Kind}
+
+
 def summarize_projects(db: Connection, listed: Iterable[Listing]) -> list[ProjectSummary]:
     """Return listed projects with what their files are, in the same order."""
     found = {one.project_id: ProjectSummary(one.key, one.name, one.summary) for one in listed}
     ids = list(found)
     for start in range(0, len(ids), 500):
         values = {"ids": ids[start : start + 500]}
-        for project_id, kind, version, subdir, build in db.execute(_CONTENTS, values):
+        for project_id, kind, version, subdir, build in db.execute(_CONTENTS, values).all():
             one = found[project_id]
-            one.kinds.add(Kind(kind))
+            one.kinds.add(_KINDS[kind])
             one.versions.add(version)
-            if not Kind(kind).is_conda:
+            if not subdir:
                 one.python_versions.add(version)
             one.subdirs.add(subdir)
             one.builds.add(build)

@@ -21,6 +21,9 @@ from sqlalchemy import (
 from twofold.server.store.tables.base import make_foreign_key as _foreign_key
 from twofold.server.store.tables.base import make_id as _id
 from twofold.server.store.tables.base import metadata as metadata
+from twofold.server.store.tables.numbers import channel_download_days as channel_download_days
+from twofold.server.store.tables.numbers import download_days as download_days
+from twofold.server.store.tables.numbers import download_totals as download_totals
 from twofold.server.store.tables.people import identities as identities
 from twofold.server.store.tables.people import invitations as invitations
 from twofold.server.store.tables.people import recovery_codes as recovery_codes

@@ -28,6 +28,7 @@ from twofold.server.web.credentials import (
 )
 from twofold.server.web.file_responses import (
     IMMUTABLE,
+    count_download,
     is_plain_get,
     mark_repeatable,
     send_download,
@@ -46,6 +47,7 @@ def get_subdir_file(request: Request) -> Response:
             wanted = FileRequest(path["channel"], subdir, name)
             opened = pages.open_download(registry, actor, wanted)
             if opened is not None:
+                count_download(request, registry, (path["channel"], subdir, name))
                 return send_download(opened[0], name, opened[1])
         found = pages.get_package(registry, actor, path["channel"], subdir, name)
         return send_file(request, registry, found)

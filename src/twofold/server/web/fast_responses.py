@@ -32,6 +32,9 @@ _SLOW_PATH_HEADERS = {b"range", b"if-range"}
 #: A session is looked up by the normal route, and what it may read is kept for nobody else.
 _SESSION = SESSION_COOKIE.encode()
 
+#: Headers that it reads.
+_READ_HEADERS = (b"accept", b"if-none-match", b"authorization", b"x-api-key", b"user-agent")
+
 #: The largest response that is kept to be repeated (bytes).
 MAX_REPEATED = 4 << 20
 
@@ -70,6 +73,7 @@ class ReadRequest:
     secrets: tuple[str, str, str] = field(repr=False)
     accept: str
     if_none_match: str
+    agent: str
     key: tuple[str, str]
     channel_read: ReadableChannel | None = None
     version: int | bytes | None = None
@@ -80,18 +84,16 @@ def parse_request(scope: Scope) -> ReadRequest | None:
     path = scope["path"]
     if scope["query_string"] or not is_plain_path(path):
         return None
-    accept = if_none_match = authorization = api_key = token = ""
+    sent = dict.fromkeys(_READ_HEADERS, b"")
     for name, value in scope["headers"]:
-        if name == b"accept":
-            accept = value.decode("latin-1")
-        elif name == b"authorization":
-            authorization = value.decode("latin-1")
-        elif name == b"x-api-key":
-            api_key = value.decode("latin-1")
-        elif name == b"if-none-match":
-            if_none_match = value.decode("latin-1")
+        if name in sent:
+            sent[name] = value
         elif name in _SLOW_PATH_HEADERS or (name == b"cookie" and _SESSION in value):
             return None
+    accept, if_none_match, authorization, api_key, agent = (
+        value.decode("latin-1") for value in sent.values()
+    )
+    token = ""
     if path.startswith("/t/"):
         found = TOKEN_IN_PATH.fullmatch(path)
         if found is None:
@@ -115,6 +117,7 @@ def parse_request(scope: Scope) -> ReadRequest | None:
         secrets,
         accept,
         if_none_match,
+        agent,
         (path, _negotiate_cached(accept)[0]),
     )
 
@@ -197,11 +200,15 @@ class FastResponder:
         headers = _file_headers(etag, own)
         if request.if_none_match and names_etag(request.if_none_match, etag):
             return 304, headers, b""
+        counter, database = self.registry.download_counter, self.registry.database
         if channel.redirects and request.is_get and (url := self.registry.blobs.sign(found.sha256)):
+            counter.count(database, found.id, request.agent)
             return 307, [(b"location", url.encode()), _NOT_KEPT, (b"content-length", b"0")], b""
         if found.size > MAX_BUFFERED:
             return None
         body = await self.registry.blobs.read_soon(found.sha256)
+        if request.is_get:
+            counter.count(database, found.id, request.agent)
         length = (b"content-length", b"%d" % len(body))
         return 200, [*headers, length], body
 

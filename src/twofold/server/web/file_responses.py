@@ -130,6 +130,12 @@ class _DownloadResponse(StreamingResponse):
             log.warning("a download was cut off: %s", error)
 
 
+def count_download(request: Request, registry: Registry, file: int | tuple[str, str, str]) -> None:
+    """Count a download of a file: its id, or its channel's name, subdir and filename."""
+    agent = request.headers.get("user-agent", "")
+    registry.download_counter.count(registry.database, file, agent)
+
+
 def send_file(request: Request, registry: Registry, found: ReadableFile) -> Response:
     """Send a stored file (Range, HEAD, ETag), never encoded, never rendered by a browser."""
     file = found.file
@@ -138,12 +144,14 @@ def send_file(request: Request, registry: Registry, found: ReadableFile) -> Resp
     headers = {"etag": etag, **make_file_headers(file.filename, found.public, is_converted)}
     if is_unchanged(request, etag):
         return Response(None, 304, headers)
+    requested = _parse_range(request, etag, file.size)
+    if request.method == "GET" and requested in (None, (0, file.size)):
+        count_download(request, registry, file.id)  # and no part: a client fetches several
     if found.redirects and request.method == "GET":
         url = registry.blobs.sign(file.sha256)
         if url is not None:
             return Response(None, 307, {"location": url, "cache-control": NOT_KEPT})
     start, end, status = 0, file.size, 200
-    requested = _parse_range(request, etag, file.size)
     if requested is not None:
         start, end = requested
         if start >= end:

@@ -24,6 +24,7 @@ from twofold.server.web.credentials import (
 from twofold.server.web.file_responses import (
     IMMUTABLE,
     cache_control,
+    count_download,
     is_plain_get,
     mark_repeatable,
     send_download,
@@ -105,6 +106,7 @@ def get_file(request: Request) -> Response:
         wanted = FileRequest(path["channel"], "", name, sha256)
         opened = pages.open_download(registry, where[0], wanted)
         if opened is not None:
+            count_download(request, registry, (path["channel"], "", name))
             return send_download(opened[0], name, opened[1])
     if not of_metadata:
         return send_file(request, registry, pages.get_file(registry, *where))

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from operator import itemgetter
 
-from sqlalchemy import Connection, Row
+from sqlalchemy import Connection
 
 from twofold.server.store.search.listings import (
     Listing,
@@ -25,6 +25,9 @@ from twofold.server.store.search.words import Condition, make_facet, make_tiers,
 
 #: The most hits that are ranked; a search that has more says so.
 MAX_RANKED = 1000
+
+#: Length of the normalized name, the name, project id, time of the newest upload.
+_Hit = tuple[int, str, int, str]
 
 #: Places of tiers whose hits are names; those after them are texts.
 _NAMES = 4
@@ -91,10 +94,10 @@ def find_projects(
     for place, tier in enumerate(tiers):
         hits = _find(db, (*tier, *conditions), allowed)
         is_capped = is_capped or len(hits) >= MAX_RANKED
-        hits.sort(key=_by_name)
+        hits.sort()
         if place >= _NAMES:
-            hits.sort(key=lambda hit: hit.uploaded_at, reverse=True)
-        found.update(dict.fromkeys(hit.project_id for hit in hits))
+            hits.sort(key=itemgetter(3), reverse=True)
+        found.update(dict.fromkeys(hit[2] for hit in hits))
         if len(found) >= MAX_RANKED:
             break
     ids = list(found)[:MAX_RANKED]
@@ -102,12 +105,12 @@ def find_projects(
     return SearchResult(list_listings(db, ids[start : start + count]), len(ids), is_capped)
 
 
-def _by_name(hit: Row[Any]) -> tuple[int, str, int]:
-    return len(hit.key), hit.key, hit.project_id
-
-
-def _find(db: Connection, condition: Condition, allowed: Collection[int]) -> list[Row[Any]]:
+def _find(db: Connection, condition: Condition, allowed: Collection[int]) -> list[_Hit]:
     """Return at most `MAX_RANKED` projects that fulfil a condition, in channels allowed."""
     index = get_text_index(db)
     values = {"query": index.format_query(condition), "most": MAX_RANKED}
-    return [row for row in db.execute(index.select, values) if row.channel_id in allowed]
+    return [
+        (len(key), key, project_id, uploaded_at)
+        for project_id, channel_id, key, uploaded_at in db.execute(index.select, values).all()
+        if channel_id in allowed
+    ]

@@ -93,7 +93,8 @@ def find_listing(db: Connection, project_id: int) -> Listing | None:
 
 def list_listings(db: Connection, ids: Sequence[int]) -> list[Listing]:
     """Return the rows of these projects in the order of the ids."""
-    rows = {row.project_id: row for row in db.execute(_SOME, {"ids": list(ids)})} if ids else {}
+    every = db.execute(_SOME, {"ids": list(ids)}).all() if ids else []
+    rows = {row.project_id: row for row in every}
     return [_to_listing(rows[one]) for one in ids if one in rows]
 
 

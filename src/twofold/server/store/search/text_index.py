@@ -13,11 +13,14 @@ from sqlalchemy import Connection, TextClause, text
 
 from twofold.server.store.search.words import Condition, Term
 
+#: What ranks a hit.
+_COLUMNS = "listed.project_id, listed.channel_id, listed.key, listed.uploaded_at"
+
 
 class TextIndex(Protocol):
     """An index of tokens by project id."""
 
-    #: SELECT of the rows of `project_listings` that match `:query`, at most `:most`.
+    #: SELECT of id, channel, key and time of projects that match `:query`, at most `:most`.
     select: TextClause
 
     def put(self, db: Connection, project_id: int, tokens: Sequence[str]) -> None:
@@ -34,7 +37,7 @@ class SqliteIndex:
     """FTS5 without positions."""
 
     select = text(
-        "SELECT listed.* FROM search_index CROSS JOIN project_listings AS listed "
+        f"SELECT {_COLUMNS} FROM search_index CROSS JOIN project_listings AS listed "
         "ON listed.project_id = search_index.rowid WHERE search_index MATCH :query LIMIT :most"
     )
 
@@ -62,7 +65,7 @@ class PostgresIndex:
     """A table with a tsvector and a GIN index."""
 
     select = text(
-        "SELECT listed.* FROM search_index JOIN project_listings AS listed "
+        f"SELECT {_COLUMNS} FROM search_index JOIN project_listings AS listed "
         "ON listed.project_id = search_index.project_id "
         "WHERE search_index.tokens @@ CAST(:query AS tsquery) LIMIT :most"
     )

@@ -1,0 +1,1 @@
+"""Numbers: downloads as they are counted, and what takes how much room."""
