@@ -125,6 +125,7 @@ WALK: list[tuple[str, str, dict[str, Any]]] = [
     ("list-notices", "/channels/main/notices", {}),
     ("disable-user", "/users/ann/disable", {}),
     ("channel-log", "/channels/main/log?action=yank&limit=5", {}),
+    ("show-state", "/state", {}),
     ("log", "/log?after=3", {}),
 ]
 

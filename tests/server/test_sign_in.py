@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,7 +16,7 @@ from argon2 import PasswordHasher
 
 from tests.clients.management import Api
 from tests.clients.people import Person
-from tests.factories.packages import make_wheel
+from tests.factories.packages import make_conda, make_wheel
 from tests.server.conftest import Place, new_place, serve
 from twofold.errors import Refused
 from twofold.server.auth import accounts, second_factor, sessions
@@ -456,3 +457,48 @@ def test_own_sessions_are_listed_and_ended_and_others_are_not_seen(
     other.sign_in(stranger.name, PASSWORD)
     assert other.get(f"/-/manage/users/{user.name}").status_code == 403
     assert other.get(f"/-/manage/act/end-sessions?user={user.name}").status_code == 403
+
+
+def test_a_file_of_each_world_is_uploaded_from_a_page(
+    place: Place, new_user: Callable[..., User], tmp_path: Path
+) -> None:
+    user, person = new_user(Action.UPLOAD), Person(place.url)
+    path = "/-/manage/channels/main/upload"
+    assert "/-/sign-in" in person.get(path).url
+    person.sign_in(user.name, PASSWORD)
+    for file in (make_wheel(tmp_path, "from_a_page"), make_conda(tmp_path, "also-from-a-page")):
+        answer = person.http.post(
+            f"{place.url}{path}",
+            data={"csrf": person.token(path)},
+            files={"content": (file.name, file.read_bytes())},
+            timeout=60,
+        )
+        assert answer.ok and f"{file.name} is published" in answer.text
+    published = Api(place)("GET", f"/channels/main/log?actor={user.name}&action=publish")
+    names = " ".join(line["subject"] for line in published)
+    assert "from_a_page" in names and "also-from-a-page" in names
+    for data, file_, status in (
+        ({}, ("x-1.0-py3-none-any.whl", b"x"), 403),
+        ({"csrf": person.token(path)}, ("x-1.0-py3-none-any.whl", b"no wheel"), 400),
+        ({"csrf": person.token(path)}, ("", b""), 400),
+    ):
+        answer = person.http.post(
+            f"{place.url}{path}", data=data, files={"content": file_}, timeout=60
+        )
+        assert answer.status_code == status
+    spool = list((place.settings.data / "spool").glob("incoming-*"))
+    assert spool == [] and person.get("/-/manage/channels/private/upload").status_code == 404
+
+
+def test_a_tokens_last_use_is_listed(place: Place, new_user: Callable[..., User]) -> None:
+    user = new_user(Action.READ)
+    secret, _ = accounts.issue_token_for(
+        place.registry, "operator", user, accounts.TokenRequest("t")
+    )
+    api = Api(place)
+    assert api("GET", f"/users/{user.name}/tokens")[0]["used_at"] is None
+    assert place.get("/main/simple/my-package/", secret).ok
+    deadline = time.monotonic() + 20
+    while api("GET", f"/users/{user.name}/tokens")[0]["used_at"] is None:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)

@@ -6,7 +6,7 @@ import argparse
 import os
 import sys
 
-from twofold.cli import admin_doctor, admin_groups
+from twofold.cli import admin_call, admin_doctor, admin_groups
 from twofold.cli.admin_examples import format_examples
 from twofold.cli.server_settings import STORE, add_options, read_settings
 from twofold.cli.terminal import Parser
@@ -257,6 +257,7 @@ def parser() -> argparse.ArgumentParser:
             command.add_argument(argument, **options)
         command.add_argument("--json", action="store_true", default=argparse.SUPPRESS)
     admin_groups.add_to(commands)
+    admin_call.add_to(commands)
     admin_doctor.add_to(commands)
     _add_store_options(commands)
     for name, command in commands.choices.items():

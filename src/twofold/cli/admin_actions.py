@@ -126,6 +126,7 @@ def _tokens(registry: Registry, args: argparse.Namespace, show: RowPrinter) -> i
                 "project": token.project,
                 "limit": UPLOADS_ONLY if token.uploads_only else None,
                 "expires": token.expires_at.isoformat() if token.expires_at else None,
+                "used": token.used_at.isoformat() if token.used_at else None,
             }
             for token in administration.list_tokens(
                 registry, accounts.get_user(registry, args.user)

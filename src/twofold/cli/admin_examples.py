@@ -48,6 +48,8 @@ EXAMPLES = {
     "approve": ("approve main numpy",),
     "notice": ("notice add main 'maintenance on Monday'", "notice list main"),
     "twins": ("twins main",),
+    "call": ("call", "call invite channel=main role=upload", "call list-sessions user=ann"),
+    "second-factor": ("second-factor ann",),
     "doctor": ("doctor",),
 }
 

@@ -31,6 +31,7 @@ from twofold.server.web import (
 from twofold.server.web.account import invitation, second_factor, sign_in
 from twofold.server.web.credentials import StripToken
 from twofold.server.web.manage import pages as manage_pages
+from twofold.server.web.manage import upload
 from twofold.server.web.pages import channels, downloads, feeds, projects, site
 from twofold.server.web.pages.error_pages import ErrorPages, with_page
 from twofold.server.web.request_body import Spool
@@ -84,6 +85,7 @@ def create_app(settings: Settings, registry: Registry | None = None) -> Applicat
             *sign_in.routes,
             *second_factor.routes,
             *invitation.routes,
+            *upload.routes,
             *manage_pages.routes,
             *uploads.routes,
             *anaconda.routes,

@@ -19,6 +19,7 @@ from typing import Any
 from twofold.errors import Refused
 from twofold.server.admission.vulnerabilities import AdvisoryCache
 from twofold.server.auth import permissions
+from twofold.server.auth.token_uses import TokenUses
 from twofold.server.model import Action, Actor, Channel, Project, StoredFile, now
 from twofold.server.pages import listing_updates, page_insertions, page_updates
 from twofold.server.pages.description_renderer import DescriptionRenderer
@@ -121,6 +122,12 @@ class Registry:
     background: BackgroundJobs = field(default_factory=BackgroundJobs, compare=False)
     download_counter: DownloadCounter = field(default_factory=DownloadCounter, compare=False)
     trust_roots: tuple[Any, ...] = ()
+    token_uses: TokenUses = field(default_factory=TokenUses, compare=False)
+
+    def note_token_use(self, token_id: int, was_used: bool) -> None:
+        """Note that a token is used; uses are written in the background when it is time."""
+        if self.token_uses.note(token_id, self.clock(), was_used):
+            self.background.submit(lambda: self.token_uses.write(self.database))
 
     @contextmanager
     def transaction(

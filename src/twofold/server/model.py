@@ -44,6 +44,7 @@ UPLOADS_ONLY = "uploads-only"
 class Token:
     """A token as stored: never the secret itself. None means 'no limit'.
 
+    `used_at` is right to ten minutes (`server.auth.token_uses`), None before its first use.
     `project` is a normalized name, or several separated by commas.
     """
 
@@ -57,6 +58,7 @@ class Token:
     project: str | None = None
     expires_at: datetime | None = None
     revoked_at: datetime | None = None
+    used_at: datetime | None = None
     application: dict[str, Any] = field(default_factory=dict)
 
     @property

@@ -75,6 +75,7 @@ def serve(settings: Settings, ready: Callable[[str, str | None], None]) -> None:
         server = AnnouncingServer(make_config(app, settings), lambda: ready(url, token))
         server.run([listener])
         app.state.registry.download_counter.flush(app.state.registry.database)
+        app.state.registry.token_uses.write(app.state.registry.database)
     finally:
         listener.close()
 

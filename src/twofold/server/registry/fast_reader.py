@@ -14,7 +14,7 @@ from typing import Any
 from twofold.errors import Refused
 from twofold.server.auth import permissions
 from twofold.server.context import Registry, require_channel
-from twofold.server.model import ANONYMOUS, Action, Actor, Channel
+from twofold.server.model import ANONYMOUS, Action, Actor, Channel, Token
 from twofold.server.store import Connection, upstreams
 from twofold.server.store.fast_reads import (
     FILE,
@@ -45,6 +45,7 @@ class ReadableChannel:
     redirects: bool
     is_proxied: bool
     expires_at: datetime | None
+    token: Token | None = None
 
 
 class FastReader:
@@ -74,6 +75,8 @@ class FastReader:
         ):
             return None
         channel: ReadableChannel = found
+        if channel.token is not None:
+            self._registry.note_token_use(channel.token.id, channel.token.used_at is not None)
         return channel
 
     async def _decide(
@@ -191,4 +194,5 @@ def _to_readable(
         bool(channel.settings.get("redirect")),
         is_proxied,
         token.expires_at if token is not None else None,
+        token,
     )

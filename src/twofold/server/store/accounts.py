@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -198,6 +198,14 @@ def revoke_token(db: Connection, token_id: int, at: datetime) -> bool:
     return bool(db.execute(query.values(revoked_at=to_text(at))).rowcount)
 
 
+def set_token_uses(db: Connection, used: Mapping[int, datetime]) -> None:
+    """Set when tokens were used last; an earlier time than the stored one changes nothing."""
+    for token_id, at in used.items():
+        earlier = tokens.c.used_at.is_(None) | (tokens.c.used_at < to_text(at))
+        query = update(tokens).where(tokens.c.id == token_id, earlier)
+        db.execute(query.values(used_at=to_text(at)))
+
+
 def _to_user(row: Row[Any]) -> User:
     return User(
         row.id,
@@ -221,6 +229,7 @@ def _to_token(row: Row[Any]) -> Token:
         project=row.project,
         expires_at=from_text(row.expires_at) if row.expires_at else None,
         revoked_at=from_text(row.revoked_at) if row.revoked_at else None,
+        used_at=from_text(row.used_at) if row.used_at else None,
         application=json.loads(row.application),
     )
 

@@ -153,6 +153,9 @@ def _identify(request: Request, secret: str | None, user: str | None) -> Actor:
     try:
         with rate_limited(request, secret, user):
             actor = accounts.identify(get_registry(request), secret, user)
+        if actor.token is not None:
+            used_before = actor.token.used_at is not None
+            get_registry(request).note_token_use(actor.token.id, used_before)
         if is_password(secret, user) and _lacks_second_factor(request, actor):
             raise Refused("second-factor", SECOND_FACTOR_TEXT, SECOND_FACTOR_HINT, 401)
         return actor

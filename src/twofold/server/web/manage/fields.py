@@ -152,7 +152,7 @@ def parse_form(endpoint: Endpoint, form: Form) -> tuple[dict[str, Any], dict[str
     errors: dict[str, str] = {}
     required = list_required(endpoint)
     for name, schema in list_parameters(endpoint).items():
-        if _is_unchanged(form, name):
+        if _is_unchanged(form, name, schema):
             continue
         try:
             value = _parse(form, name, schema)
@@ -168,8 +168,11 @@ def parse_form(endpoint: Endpoint, form: Form) -> tuple[dict[str, Any], dict[str
     return words, errors
 
 
-def _is_unchanged(form: Form, name: str) -> bool:
+def _is_unchanged(form: Form, name: str, schema: Schema) -> bool:
+    """Whether a field that shows what is there was left so; boxes alone are not sent when empty."""
     before = f"{BEFORE}{name}"
+    if before in form and name not in form:
+        return _kind(name, schema, changes=True) != "checkboxes"
     return before in form and _plain(form.get(before)) == _plain("\n".join(form.get_all(name)))
 
 

@@ -7,6 +7,7 @@ Who may not make a section's call does not see it.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -68,6 +69,9 @@ CHANNEL = (
     Section("Notices", "list-notices", ("add-notice",), ("remove-notice",)),
 )
 
+#: Links at the top of pages: of a channel, of a project, of a release, and of one's own.
+CHANNEL_ACTS = ("change-channel", "retain", "convert-waiting")
+OWN_ACTS = ("accept-invitation",)
 PROJECT_ACTS = ("set-status", "label", "promote", "undelete-project", "delete-project")
 RELEASE_ACTS = ("yank", "unyank", "label", "undelete", "delete-release")
 
@@ -104,9 +108,9 @@ def show_overview(request: Request) -> Response:
     if actor is None:
         return redirect_to_sign_in(request)
     sections = _fill(request, actor, OVERVIEW, {}, MANAGE)
-    links = [Link("Accept an invitation", f"{MANAGE}/act/accept-invitation")]
+    links = [make_link(name, {}, MANAGE) for name in OWN_ACTS]
     if _may_see_log(request, actor):
-        links.append(Link("Audit log", f"{MANAGE}/log"))
+        links += [Link("State", f"{MANAGE}/state"), Link("Audit log", f"{MANAGE}/log")]
     return _render(request, "Manage", sections, links)
 
 
@@ -116,6 +120,26 @@ def _may_see_log(request: Request, actor: Actor) -> bool:
     except Refused:
         return False
     return True
+
+
+def show_state(request: Request) -> Response:
+    """Show the dashboard: storage of channels, work that waits, whether the stores answer."""
+    actor = find_person(request)
+    if actor is None:
+        return redirect_to_sign_in(request)
+    found = run_endpoint(request, actor, LISTS["show-state"], {})
+    metrics = request.app.state.metrics
+    since = datetime.fromtimestamp(metrics.started_at, UTC)
+    values = {
+        "state": found,
+        "total": sum(one["bytes"] for one in found["channels"]),
+        "requests": sum(metrics.requests.values()),
+        "failures": sum(n for (_, status), n in metrics.requests.items() if status >= 500),
+        "failed_logins": metrics.failed_logins,
+        "uploading": request.app.state.spool.used,
+        "since": since.strftime("%Y-%m-%d %H:%M UTC"),
+    }
+    return render_form(request, "manage/state.html", **values)
 
 
 def show_channel(request: Request) -> Response:
@@ -129,7 +153,7 @@ def show_channel(request: Request) -> Response:
     sections = _fill(request, actor, CHANNEL, words, path)
     links = [
         Link("Upload", f"{path}/upload"),
-        *(make_link(name, words, path) for name in ("change-channel", "retain", "convert-waiting")),
+        *(make_link(name, words, path) for name in CHANNEL_ACTS),
         Link("Audit log", f"{path}/log"),
     ]
     return _render(request, f"Manage {channel}", sections, links, channel)
@@ -189,18 +213,31 @@ def show_account(request: Request) -> Response:
 
 def _show_user(request: Request, actor: Actor, name: str, path: str) -> Response:
     registry = get_registry(request)
-    words = {"user": name, "organisation": name}
     is_own = actor.user is not None and actor.user.name == name
     user: User = actor.user if is_own and actor.user else accounts.get_user(registry, name)
-    sections = _fill(
-        request, actor, ORGANISATION if user.kind == "organisation" else USER, words, path
-    )
+    is_organisation = user.kind == "organisation"
+    listed, word = (ORGANISATION, "organisation") if is_organisation else (USER, "user")
+    sections = _fill(request, actor, listed, {word: name}, path)
     if not sections:
         raise Refused("forbidden", f"'{actor.name}' may not see this account", status=403)
     links = [Link("Second factor", "/-/account/second-factor")] if is_own else []
     title = "Your account" if is_own and path == "/-/account" else f"Manage {name}"
     return _render(request, title, sections, links)
 
+
+#: Calls that list something and are shown otherwise: in a page's frame, its forms, or as a file.
+OTHER_LISTS = (
+    "whoami",
+    "show-user",
+    "show-channel",
+    "show-project",
+    "show-upstream-policy",
+    "list-labelled",
+    "channel-log",
+    "log",
+    "log-csv",
+    "show-state",
+)
 
 #: Entries of the audit log on a page.
 LOG_PAGE = 100
@@ -272,6 +309,7 @@ def _render(
 routes = [
     Route("/-/account", show_account, methods=["GET"]),
     Route(MANAGE, show_overview, methods=["GET"]),
+    Route(f"{MANAGE}/state", show_state, methods=["GET"]),
     Route(f"{MANAGE}/log", show_log, methods=["GET"]),
     Route(f"{MANAGE}/users/{{user}}", show_user, methods=["GET"]),
     Route(f"{MANAGE}/channels/{{channel}}", show_channel, methods=["GET"]),

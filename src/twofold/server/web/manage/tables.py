@@ -22,7 +22,7 @@ from twofold.server.web.management.endpoints import run_endpoint
 _LEFT_OUT = {"serial", "sha256", "remark", "key", "md5"}
 
 #: Fields of a row under another name than the parameter of the act.
-_RENAMED = {"organisation": "name", "channel": "name"}
+_RENAMED = {"user": "name", "channel": "name"}
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def fill_section(
         section.text,
         columns,
         [
-            (row, [make_link(name, {**row, **words}, back) for name in section.row_acts])
+            (row, [make_link(name, {**words, **row}, back) for name in section.row_acts])
             for row in rows
         ],
         [make_link(name, words, back) for name in section.adds],

@@ -1,7 +1,7 @@
 """The management API at /api/manage, for remote administration.
 
 endpoints           the Endpoint class, and how a request is dispatched to one
-accounts, audit_log, channels, notices, policies, projects, sign_in, upstreams
+accounts, audit_log, channels, notices, policies, projects, server_state, sign_in, upstreams
                     the endpoints; each calls one function of the registry
 parameters          JSON Schemas of request parameters, and their validation
 response_schemas    JSON Schemas of responses, and serializers
@@ -11,7 +11,8 @@ This module renders /api/openapi.json (OpenAPI 3.1) from the endpoints.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from contextlib import nullcontext
 from typing import Any
 
 from starlette.requests import Request
@@ -20,6 +21,8 @@ from starlette.routing import Route
 
 import twofold
 from twofold.server.auth.required_roles import RequiredRole
+from twofold.server.context import Registry
+from twofold.server.registry.administration import OPERATOR
 from twofold.server.web.management import (
     accounts,
     audit_log,
@@ -28,10 +31,17 @@ from twofold.server.web.management import (
     notices,
     policies,
     projects,
+    server_state,
     sign_in,
     upstreams,
 )
-from twofold.server.web.management.endpoints import BASE, Endpoint, FieldSpec, ResponseSpec
+from twofold.server.web.management.endpoints import (
+    BASE,
+    Endpoint,
+    FieldSpec,
+    RequestContext,
+    ResponseSpec,
+)
 from twofold.server.web.management.parameters import Schema
 from twofold.server.web.management.response_schemas import SCHEMAS
 
@@ -44,7 +54,14 @@ ENDPOINTS = (
     *projects.ENDPOINTS,
     *notices.ENDPOINTS,
     *audit_log.ENDPOINTS,
+    *server_state.ENDPOINTS,
 )
+
+
+def call_as_operator(registry: Registry, endpoint: Endpoint, words: Mapping[str, Any]) -> Any:
+    """Perform an endpoint as the operator at the store; returns its JSON value. Raises Refused."""
+    context = RequestContext(registry, OPERATOR, words, lambda _user: nullcontext())
+    return endpoint.action(context)
 
 
 def openapi(request: Request) -> Response:
@@ -88,6 +105,7 @@ def build_document(endpoints: Iterable[Endpoint], server: str) -> dict[str, Any]
                 **sign_in.SCHEMAS,
                 **notices.SCHEMAS,
                 **policies.SCHEMAS,
+                **server_state.SCHEMAS,
             },
             "responses": {
                 "Problem": {

@@ -56,6 +56,7 @@ SCHEMAS: dict[str, dict[str, Any]] = {
         uploads_only=FLAG,
         created_at=TIME,
         expires_at=TIME_OR_NULL,
+        used_at=TIME_OR_NULL,
     ),
     "NewToken": object_schema(secret=TEXT, token=_ref("Token")),
     "Channel": object_schema(
@@ -188,6 +189,7 @@ def serialize_token(found: Token) -> dict[str, Any]:
         "uploads_only": found.uploads_only,
         "created_at": found.created_at.isoformat(),
         "expires_at": _iso(found.expires_at),
+        "used_at": _iso(found.used_at),
     }
 
 
