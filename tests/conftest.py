@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,13 +38,43 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--slow", action="store_true", help="run the tests marked slow too")
 
 
+NO_GIT = "git is not installed"
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    for item in items if shutil.which("git") is None else ():
+        if item.get_closest_marker("git"):
+            item.add_marker(pytest.mark.skip(reason=NO_GIT))
     if config.getoption("--slow"):
         return
     reason = pytest.mark.skip(reason="slow: longer than the default run allows; use --slow")
     for item in items:
         if item.get_closest_marker("slow"):
             item.add_marker(reason)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup() -> Iterator[None]:
+    """Skip a test whose fixture calls git, where there is none."""
+    with _skipped_without_git():
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call() -> Iterator[None]:
+    """Skip a test that calls git itself, where there is none; `git` marks the others."""
+    with _skipped_without_git():
+        return (yield)
+
+
+@contextmanager
+def _skipped_without_git() -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError as error:
+        if error.filename != "git" or shutil.which("git") is not None:
+            raise
+        pytest.skip(NO_GIT)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -22,7 +22,7 @@ EXTRAS = {
         "the registry",
         (
             *("starlette", "uvicorn", "httptools", "python_multipart", "sqlalchemy", "alembic"),
-            *("argon2", "jwt", "cryptography", "readme_renderer"),
+            *("argon2", "jwt", "cryptography", "readme_renderer", "pyotp", "segno"),
         ),
     ),
     "conda": Extra("a conda environment", ("rattler", "rattler_build")),

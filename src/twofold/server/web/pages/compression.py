@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from isal import igzip
-from zstandard import ZstdCompressor
 
+from twofold.formats.light import zstd
 from twofold.server.web.accept import parse_accept
 
 #: Smaller bodies go as they are: a header and a checksum would be most of what is saved (bytes).
@@ -26,7 +26,7 @@ def compress(body: bytes, accept: str) -> tuple[bytes, str]:
     """Return a body as the client accepts it, with its coding or ''."""
     coding = choose_coding(accept) if len(body) >= MIN_SIZE else ""
     if coding == "zstd":
-        return ZstdCompressor(level=6).compress(body), coding
+        return zstd.compress(body, 6), coding
     if coding == "gzip":
         return igzip.compress(body, 3, mtime=0), coding
     return body, ""
