@@ -67,7 +67,7 @@ TF205 W -             crowded-name           A top-level module has a generic na
 TF206 E all           compiled-module        A compiled module in a package for every platform.
 TF207 E all           unportable-name        A file name is not portable to Windows or macOS.
 TF208 W -             runs-uncalled          Code runs that nobody calls, or replaces a command.
-TF209 W -             misplaced-file         A file would lie in site-packages itself.
+TF209 W -             misplaced-file         A file would be in site-packages itself.
 TF210 W -             duplicate-module       A module is packed twice.
 TF211 W -             no-init                A folder of modules has no __init__.py.
 TF212 W -             ignored-file           A file of a package is left out, since git ignores it.

@@ -79,7 +79,7 @@ def misplaced_file(code: SourceCode) -> Iterator[Violation]:
         if place == "__init__.py":
             message = "it makes site-packages itself a package, and is the project's in name only"
         elif not _MODULE.fullmatch(place) and place != "py.typed":
-            message = "it is no module, and would lie beside the packages of all other projects"
+            message = "it is no module, and would be beside the packages of all other projects"
         else:
             continue
         found += 1
