@@ -142,6 +142,30 @@ def test_a_syntax_for_a_python_the_project_is_not_for_is_a_warning(
     assert severities(root) == {"TF101": "warning"}
 
 
+@pytest.mark.parametrize(
+    ("written", "version", "found"),
+    [
+        ("1.0", "1.0.post1", {"TF103": "warning"}),
+        ("1.0", "1.0.dev20261129", {"TF103": "warning"}),
+        ("1.0rc1", "1.0rc1.post2", {"TF103": "warning"}),
+        ("1!1.0", "1!1.0+local.1", {"TF103": "warning"}),
+        ("1.0.post1", "1.0.post1+cpu", {"TF103": "warning"}),
+        ("1.0", "1.0rc1", {"TF103": "error"}),
+        ("1.0.post1", "1.0", {"TF103": "error"}),
+        ("1.0+cpu", "1.0", {"TF103": "error"}),
+        ("0.9", "1.0.post1", {"TF103": "error"}),
+        ("1.1-1", "1.0.post1", {"TF103": "error"}),
+        ("1.0-1", "1.0.post1", {}),
+    ],
+)
+def test_a_release_packed_again_with_a_suffix_is_a_warning(
+    project: Callable[..., Path], written: str, version: str, found: dict[str, str]
+) -> None:
+    root = project(code(f'__version__ = "{written}"'), {'"1.0.0"': f'"{version}"'})
+    judged = severities(root)
+    assert {name: judged[name] for name in judged if name == "TF103"} == found
+
+
 @pytest.mark.skipif(HERE >= 12, reason="this Python reads it: then TF108 speaks")
 @pytest.mark.parametrize(
     ("source", "what"),

@@ -93,31 +93,42 @@ def reference_problem(space: Namespace, reference: str) -> tuple[str, str] | Non
 
 
 def version_mismatch(code: SourceCode) -> Iterator[Violation]:
-    """TF103"""
+    """TF103. A warning where the project's version is the same release with a suffix.
+
+    Who packs a release again (1.0.post1), every night (1.0.dev3) or with changes of his own
+    (1.0+local) often leaves the code as it is.
+    """
     version = code.version
     if not version:
         return
     for module in code.modules.values():
         written, line = module.facts.version
         is_top = "." not in module.name or module.name.endswith((".__about__", "._version"))
-        if written and is_top and not module.is_vendored and not _is_same_version(written, version):
+        if not written or written == version or not is_top or module.is_vendored:
+            continue
+        severity = _judge_versions(written, version)
+        if severity is not None:
             yield Violation(
                 f"__version__ is '{written}', and the project's version '{version}'",
                 f"write '{version}', or keep it in one place: dynamic = [\"version\"] and "
                 '[tool.twofold.version] with from = "module"',
                 f"{module.path}:{line}",
+                severity=severity,
             )
 
 
-def _is_same_version(one: str, other: str) -> bool:
-    if one == other:
-        return True
+def _judge_versions(written: str, version: str) -> str | None:
+    """Return the severity of a difference ('' is the rule's own), None for equal versions."""
     from packaging.version import InvalidVersion, Version
 
     try:
-        return Version(one) == Version(other)
+        in_code, declared = Version(written), Version(version)
     except InvalidVersion:
-        return False
+        return ""
+    if in_code == declared:
+        return None
+    unsuffixed = Version(f"{declared.base_version}{''.join(map(str, declared.pre or ()))}")
+    return WARNING if in_code in (unsuffixed, Version(declared.public)) else ""
 
 
 def hidden_module(code: SourceCode) -> Iterator[Violation]:
