@@ -40,14 +40,15 @@ def prefers_html(accept: str) -> bool:
 
 
 def make_error_page(request: Request, problem: Response) -> Response:
-    """Make the page of a problem response; it keeps the status and the other headers."""
+    """Make the page of a problem response, with its status and most of its headers."""
     value = json.loads(bytes(problem.body))
     heading = _HEADINGS.get(problem.status_code, value["title"])
     values = {"heading": heading, "problem": value}
     page = render(request, "error.html", values, public=False, status=problem.status_code)
-    kept = (b"content-type", b"content-length", b"cache-control")
+    # A browser would ask for a password itself: the page links to the sign-in.
+    replaced = (b"content-type", b"content-length", b"cache-control", b"www-authenticate")
     own = [pair for pair in page.raw_headers if pair[0] != b"cache-control"]
-    problem_headers = [pair for pair in problem.raw_headers if pair[0] not in kept]
+    problem_headers = [pair for pair in problem.raw_headers if pair[0] not in replaced]
     page.raw_headers = [
         *own,
         *(pair for pair in problem_headers if pair[0] not in {name for name, _ in own}),
