@@ -32,7 +32,7 @@ from twofold.server.web.account import invitation, second_factor, sign_in
 from twofold.server.web.credentials import StripToken
 from twofold.server.web.manage import pages as manage_pages
 from twofold.server.web.manage import upload
-from twofold.server.web.pages import channels, downloads, feeds, projects, site
+from twofold.server.web.pages import channels, downloads, feeds, inside, projects, site
 from twofold.server.web.pages.error_pages import ErrorPages, with_page
 from twofold.server.web.request_body import Spool
 from twofold.server.web.status import Metrics
@@ -93,6 +93,7 @@ def create_app(settings: Settings, registry: Registry | None = None) -> Applicat
             *site.routes,
             *downloads.routes,
             *feeds.routes,
+            *inside.routes,
             *channels.routes,
             *projects.routes,
             *conda.routes,

@@ -11,6 +11,7 @@ import json
 import logging
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -193,6 +194,14 @@ class Blobs:
                     self._obstore.get_range(self._store, _key(sha256), start=start, end=stop)
                 )
             start = stop
+
+    def link(self, sha256: str, path: Path) -> None:
+        """Make an object readable at a path: by a link to a local object, or as a copy."""
+        if self.folder is not None:
+            with suppress(OSError):  # Windows allows links to some users only
+                path.symlink_to(self.folder / _key(sha256))
+                return
+        self.fetch(sha256, path)
 
     def fetch(self, sha256: str, target: Path) -> None:
         """Copy an object to a local file."""
