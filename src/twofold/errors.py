@@ -46,7 +46,16 @@ class SubprocessFailed(TwofoldError):
 
 
 class Unreachable(TwofoldError):
-    """A server, an index or a service did not answer, or not in a usable way."""
+    """A server, an index or a service did not answer, or not in a usable way.
+
+    `retry_after` is when it may answer again (seconds), 0 where that is unknown.
+    """
+
+    def __init__(
+        self, message: str, hint: str = "", where: str = "", retry_after: float = 0.0
+    ) -> None:
+        super().__init__(message, hint, where)
+        self.retry_after = retry_after
 
 
 class StoreUnreachable(Unreachable):

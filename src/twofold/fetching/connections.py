@@ -9,16 +9,19 @@ from __future__ import annotations
 
 import base64
 import http.client
+import io
 import ipaddress
 import os
 import socket
 import ssl
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from http.client import HTTPConnection
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
@@ -125,6 +128,57 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost" or host.endswith(".localhost")
 
 
+class TimedSocket:
+    """A connected socket whose reads and writes end at a deadline, however slowly data come.
+
+    The timeout of a socket is for each read alone: a server that sends a byte now and then would
+    never exceed it, nor would one whose head, trailers or 1xx responses have no end. Has what
+    http.client uses of a socket.
+    """
+
+    def __init__(self, sock: socket.socket, timeout: float) -> None:
+        self._sock = sock
+        self._timeout = timeout
+        self.deadline = float("inf")  # by time.monotonic
+
+    def _limit(self) -> None:
+        left = self.deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("the server sends too slowly")
+        self._sock.settimeout(min(self._timeout, left))
+
+    def sendall(self, data: bytes) -> None:
+        """Send all the data."""
+        self._limit()
+        self._sock.sendall(data)
+
+    def makefile(self, mode: str) -> io.BufferedReader:
+        """Return a file that reads until the deadline."""
+        del mode  # http.client only reads
+        return io.BufferedReader(_TimedFile(self._sock.makefile("rb", buffering=0), self._limit))
+
+    def close(self) -> None:
+        """Close the socket, once its files are closed."""
+        self._sock.close()
+
+
+class _TimedFile(io.RawIOBase):
+    def __init__(self, raw: io.RawIOBase, limit: Callable[[], None]) -> None:
+        super().__init__()
+        self._raw, self._limit = raw, limit
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        self._limit()
+        return self._raw.readinto(buffer)
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
 class PlainConnection(http.client.HTTPConnection):
     """A connection to a checked address, for a host name."""
 
@@ -152,3 +206,13 @@ class SecureConnection(PlainConnection):
         """Connect to the checked address."""
         super().connect()
         self.sock = self._context.wrap_socket(self.sock, server_hostname=self.host)
+
+
+def set_deadline(connection: HTTPConnection, deadline: float) -> None:
+    """Let the reads and writes of a connection end at a deadline (time.monotonic)."""
+    sock: Any = connection.sock
+    if not isinstance(sock, TimedSocket):
+        patience = connection.timeout if connection.timeout is not None else float("inf")
+        sock = TimedSocket(sock, patience)
+        connection.sock = sock
+    sock.deadline = deadline

@@ -12,7 +12,10 @@ from twofold.fetching.connections import find_proxy
 
 def parse_origin(url: str) -> tuple[str, str, int]:
     """Return (scheme, host, port). Raises Refused for a URL that cannot be fetched."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # brackets that hold no address
+        raise make_forbidden(url, "its host is malformed") from None
     try:
         port = parts.port
     except ValueError:
@@ -79,8 +82,8 @@ def check_allowed_behind_proxy(url: str, host: str, port: int, trusted: bool) ->
 
 def make_forbidden(url: str, why: str) -> Refused:
     """Return the error for a URL that is not fetched."""
-    parts = urlsplit(url)
-    shown = url.replace(f"{parts.netloc.rpartition('@')[0]}@", "***@") if "@" in url else url
+    login = url.partition("://")[2].partition("/")[0].rpartition("@")[0]
+    shown = url.replace(f"{login}@", "***@", 1) if login else url
     return Refused(
         "forbidden-address",
         f"Refused to fetch from {shown[:200]!a}: {why}",

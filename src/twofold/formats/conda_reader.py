@@ -198,6 +198,10 @@ def _find_inner_archive(stream: IO[bytes], path: Path, part: str) -> ZipMember:
 #: The end of the year 9999 in milliseconds.
 _MAX_TIMESTAMP = 253_402_300_800_000
 _MAX_NUMBER = (1 << 63) - 1
+_VERSION = re.compile(
+    r"(?![^\n]*[0-9]{19})(?:[0-9]+!)?[0-9A-Za-z]+(?:[._][0-9A-Za-z]+)*\.?_{0,2}"
+    r"(?:\+[0-9A-Za-z]+(?:[._][0-9A-Za-z]+)*_{0,2})?"
+)
 _SYSTEM = "linux|osx|win|freebsd|openbsd|netbsd|zos|emscripten|wasi|ios|android|solaris"
 _SUBDIR = re.compile(rf"noarch|(?:{_SYSTEM})-[a-z0-9_]{{1,20}}")
 #: `channel::name version build[key=value]`, each part but the name optional.
@@ -211,18 +215,18 @@ _OPERATOR = re.compile(r"[<>=!~]+")
 _REST = re.compile(r"[\w.*+!~<>=|,()^$:\\-]+")
 
 
+def find_unreadable_keys(record: Mapping[str, Any]) -> list[str]:
+    """Return the keys for whose values rattler reads nothing of a whole name (`GatewayError`)."""
+    return [
+        key
+        for key, is_usable in _KEYS.items()
+        if (key in record or key in _REQUIRED) and not is_usable(record.get(key))
+    ]
+
+
 def find_index_problems(index: Mapping[str, Any]) -> list[str]:
     """Return what no channel could serve of info/index.json."""
-    problems = [
-        f"info/index.json has no usable '{key}'"
-        for key, is_usable in _KEYS.items()
-        if (key in index or key in _REQUIRED) and not is_usable(index.get(key))
-    ]
-    problems += [
-        f"'{key}' of info/index.json must hold strings only"
-        for key in ("depends", "constrains", "track_features", "purls", "flags")
-        if isinstance(index.get(key), list) and not all(isinstance(s, str) for s in index[key])
-    ]
+    problems = [f"info/index.json has no usable '{key}'" for key in find_unreadable_keys(index)]
     if problems:
         return problems
     for spec in _list_specs(index):
@@ -295,6 +299,11 @@ def _is_text(value: object) -> bool:
     return value is None or (isinstance(value, str) and value.isprintable())
 
 
+def _is_version(value: object) -> bool:
+    """Whether it is a version of conda (CEP 33) that rattler reads."""
+    return isinstance(value, str) and _VERSION.fullmatch(value) is not None
+
+
 def _is_plain(value: object) -> bool:
     return isinstance(value, str) and value != "" and value.isprintable()
 
@@ -309,27 +318,25 @@ def _is_number(value: object) -> bool:
 
 
 def _is_list(value: object) -> bool:
-    return value is None or isinstance(value, list)
+    return value is None or _is_texts(value)
+
+
+def _is_texts(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(one, str) for one in value)
 
 
 def _is_extras(value: object) -> bool:
-    return value is None or (
-        isinstance(value, dict)
-        and all(
-            isinstance(listed, list) and all(isinstance(spec, str) for spec in listed)
-            for listed in value.values()
-        )
-    )
+    return value is None or (isinstance(value, dict) and all(map(_is_texts, value.values())))
 
 
-_REQUIRED = frozenset(["name", "version", "build", "build_number", "depends"])
+_REQUIRED = frozenset(["name", "version", "build", "build_number"])
 #: Key -> whether its value can be served. Clients ignore the keys that are not here.
 _KEYS: dict[str, Callable[[Any], bool]] = {
     "name": _is_plain,
-    "version": _is_plain,
+    "version": _is_version,
     "build": lambda value: isinstance(value, str) and value.isprintable(),
     "build_number": _is_number,
-    "depends": _is_list,
+    "depends": _is_texts,
     "arch": _is_text,
     "constrains": _is_list,
     "extra_depends": _is_extras,
@@ -345,5 +352,5 @@ _KEYS: dict[str, Callable[[Any], bool]] = {
         value is None or bool(isinstance(value, str) and _SUBDIR.fullmatch(value))
     ),
     "timestamp": lambda value: value is None or (_is_number(value) and value <= _MAX_TIMESTAMP),
-    "track_features": lambda value: _is_text(value) or isinstance(value, list),
+    "track_features": lambda value: _is_text(value) or _is_texts(value),
 }

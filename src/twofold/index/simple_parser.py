@@ -6,20 +6,31 @@ pages. What a page does not have (PEP 592 yanks, PEP 658 metadata, PEP 792 statu
 
 from __future__ import annotations
 
-import html.parser
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qsl, quote, unquote, urldefrag, urljoin, urlsplit, urlunsplit
+
+from twofold.index.html_tags import iter_start_tags
 
 #: What a reader of both forms sends as Accept.
 ACCEPT = (
     "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, "
     "text/html;q=0.1"
 )
-#: Optional keys of a file in the JSON form that HTML has as attributes or not at all.
-_OPTIONAL = ("requires-python", "size", "upload-time")
+#: The longest `requires-python` that is passed on (characters).
+_MAX_SPECIFIER = 1000
+#: Optional keys of a file in the JSON form that HTML has as attributes or not at all, and whether a
+#: value can be passed on: uv reads no page in which one has another type.
+_OPTIONAL: dict[str, Callable[[Any], bool]] = {
+    "requires-python": lambda value: _is_plain(value) and len(value) <= _MAX_SPECIFIER,
+    "size": lambda value: type(value) is int and 0 <= value < 1 << 63,
+    "upload-time": lambda value: _is_plain(value) and _is_time(value),
+}
+_SHA256 = re.compile("[0-9a-f]{64}")
 #: Where a page declares METADATA: PEP 714's key, then the one before it.
 _METADATA_KEYS = ("core-metadata", "dist-info-metadata")
 #: Characters that a URL may hold as they are; browsers and pip encode the others.
@@ -61,6 +72,18 @@ class ProjectPage:
         return {file.filename: file for file in self.files}
 
 
+def _is_plain(value: object) -> bool:
+    return isinstance(value, str) and value.isprintable()
+
+
+def _is_time(value: str) -> bool:
+    try:
+        datetime.fromisoformat(value)
+    except ValueError:
+        return False
+    return True
+
+
 def parse_project_page(body: bytes, media_type: str, url: str) -> ProjectPage:
     """The page at `url`, by its media type. Raises ValueError for a page that is malformed."""
     if media_type.endswith("json"):
@@ -74,9 +97,9 @@ def parse_json_page(body: bytes, url: str) -> ProjectPage:
         value = json.loads(body)
         status = value.get("project-status") or {}
         return ProjectPage(
-            tuple(_parse_entry(file, url) for file in value["files"]),
-            str(status.get("status") or ""),
-            str(status.get("reason") or ""),
+            tuple(_parse_each(_parse_entry, value["files"], url)),
+            _clean(status.get("status") or ""),
+            _clean(status.get("reason") or ""),
         )
     except (LookupError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(f"the page is not as PEP 691 has it: {error}") from error
@@ -85,34 +108,70 @@ def parse_json_page(body: bytes, url: str) -> ProjectPage:
 def _parse_entry(file: Mapping[str, Any], url: str) -> SimpleFile:
     yanked = file.get("yanked")
     metadata = next((file[key] for key in _METADATA_KEYS if file.get(key) is not None), None)
+    details = {key: file[key] for key, is_usable in _OPTIONAL.items() if is_usable(file.get(key))}
+    filename: str = file["filename"]
     return SimpleFile(
-        file["filename"],
+        filename + "",  # raises for what is no text
         urldefrag(_make_absolute(url, file["url"])).url,
-        str(file.get("hashes", {}).get("sha256", "")).lower(),
-        yanked if isinstance(yanked, str) else "" if yanked is True else None,
+        str((file.get("hashes") or {}).get("sha256", "")).lower(),
+        (_clean(yanked) if isinstance(yanked, str) else "") if yanked else None,
         find_metadata_hash(metadata),
-        {key: file[key] for key in _OPTIONAL if file.get(key) is not None},
+        details,
     )
+
+
+def _clean(text: object) -> str:
+    """Return a text without what cannot be encoded: JSON may hold halves of surrogate pairs."""
+    return str(text).encode("utf-8", "replace").decode()
 
 
 def find_metadata_hash(hashes: object) -> str:
     """The SHA-256 among the hashes of METADATA (PEP 658), '' where there is no usable one."""
     sha256 = hashes.get("sha256") if isinstance(hashes, dict) else ""
-    return sha256.lower() if isinstance(sha256, str) and len(sha256) == 64 else ""
+    is_hash = isinstance(sha256, str) and _SHA256.fullmatch(sha256.lower())
+    return str(sha256).lower() if is_hash else ""
 
 
 def parse_html_page(text: str, url: str) -> ProjectPage:
     """A page in the HTML form (PEP 503); links without a file name are left out."""
-    parser = _PageParser()
-    parser.feed(text)
-    parser.close()
-    base = _make_absolute(url, parser.base)
-    found = (_parse_link(attributes, base) for attributes in parser.links)
+    links: list[dict[str, str | None]] = []
+    metas: dict[str, str] = {}
+    base = ""
+    for tag, attributes in iter_start_tags(text):
+        if tag == "a" and attributes.get("href"):
+            links.append(attributes)
+        elif tag == "base" and not base:  # HTML: the first one counts
+            base = attributes.get("href") or ""
+        elif tag == "meta" and attributes.get("name"):
+            metas.setdefault(str(attributes["name"]).lower(), attributes.get("content") or "")
+    try:
+        base = _make_absolute(url, base)
+    except ValueError:  # an address that is none, as browsers ignore it
+        base = url
+    found = _parse_each(_parse_link, links, base)
     return ProjectPage(
         tuple(file for file in found if file.filename),
-        parser.metas.get("pypi:project-status", ""),
-        parser.metas.get("pypi:project-status-reason", ""),
+        metas.get("pypi:project-status", ""),
+        metas.get("pypi:project-status-reason", ""),
     )
+
+
+def _parse_each(
+    parse: Callable[[Any, str], SimpleFile], entries: Any, url: str
+) -> list[SimpleFile]:
+    """Parse each entry of a page; a malformed one takes none of the others with it.
+
+    Raises ValueError where all of them are malformed.
+    """
+    found, problem = [], None
+    for entry in entries:
+        try:
+            found.append(parse(entry, url))
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
+            problem = problem or error
+    if problem is not None and not found:
+        raise ValueError(f"no file of the page can be read: {problem}") from problem
+    return found
 
 
 def _parse_link(attributes: Mapping[str, str | None], base: str) -> SimpleFile:
@@ -129,7 +188,7 @@ def _parse_link(attributes: Mapping[str, str | None], base: str) -> SimpleFile:
         hashes.get("sha256", "").strip().lower(),
         (attributes["data-yanked"] or "") if is_yanked else None,
         find_metadata_hash({kind.lower(): value}),
-        {"requires-python": requires} if requires else {},
+        {"requires-python": requires} if _OPTIONAL["requires-python"](requires or None) else {},
     )
 
 
@@ -138,23 +197,3 @@ def _make_absolute(base: str, url: str) -> str:
     parts = urlsplit(urljoin(base, url.strip()))
     path, query = (quote(part, safe=_URL_CHARACTERS) for part in (parts.path, parts.query))
     return urlunsplit(parts._replace(path=path, query=query))
-
-
-class _PageParser(html.parser.HTMLParser):
-    """Collects the attributes of every link, the page's base, and its meta elements."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.links: list[dict[str, str | None]] = []
-        self.metas: dict[str, str] = {}
-        self.base = ""
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Called by the parser for each start tag."""
-        attributes = dict(attrs)
-        if tag == "a" and attributes.get("href"):
-            self.links.append(attributes)
-        elif tag == "base" and not self.base:  # HTML: the first one counts
-            self.base = attributes.get("href") or ""
-        elif tag == "meta" and attributes.get("name"):
-            self.metas.setdefault(str(attributes["name"]).lower(), attributes.get("content") or "")

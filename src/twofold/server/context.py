@@ -68,6 +68,12 @@ class ProxiedChannels:
             self._read_at = time.monotonic()
         return self._known
 
+    def may_be_proxied(self, channel: str) -> bool:
+        """Whether the channel had an upstream when that was read last; True before that."""
+        if self._read_at == float("-inf"):
+            return True
+        return any(name == channel for name, _ in self._known)
+
     def invalidate(self) -> None:
         """Query the pairs again at the next call."""
         self._read_at = float("-inf")

@@ -18,6 +18,7 @@ from twofold.errors import Refused, Unreachable
 from twofold.fetching.client import Endpoint, fetch_page
 from twofold.fetching.connections import IdleConnections
 from twofold.fetching.credentials import deserialize
+from twofold.fetching.server_limits import ServerLimits
 from twofold.index.simple_parser import find_metadata_hash
 from twofold.names import normalize_name
 from twofold.server.admission.names import find_sources
@@ -47,7 +48,7 @@ def upstream_source(upstream: Upstream) -> Endpoint:
     """Return the endpoint of an upstream, with its credentials."""
     secret = deserialize(upstream.secret)
     made = Endpoint(upstream.url, upstream.internal, secret, files_at=upstream.files_at)
-    return replace(made, idle=_find_idle(upstream))
+    return replace(made, idle=_find_idle(upstream), limits=_find_limits(made.origin))
 
 
 @lru_cache(maxsize=256)
@@ -55,6 +56,13 @@ def _find_idle(upstream: Upstream) -> IdleConnections:
     """Return the connections of one upstream: what it may connect to, another may not."""
     del upstream
     return IdleConnections()
+
+
+@lru_cache(maxsize=256)
+def _find_limits(origin: tuple[str, str, int]) -> ServerLimits:
+    """Return the limits of a server, whichever channels are in front of it."""
+    del origin
+    return ServerLimits()
 
 
 def find_project(

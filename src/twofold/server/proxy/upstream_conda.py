@@ -12,7 +12,7 @@ import hashlib
 import io
 import json
 import re
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urljoin
@@ -21,6 +21,7 @@ import msgpack
 
 from twofold.errors import Refused, Unreachable
 from twofold.fetching.client import Endpoint, HttpResponse, fetch_page
+from twofold.formats.conda_reader import find_unreadable_keys
 from twofold.formats.light.zstd import ZstdReader
 from twofold.formats.limits import WINDOW_LOG
 from twofold.index import repodata
@@ -29,8 +30,6 @@ from twofold.server.proxy.remote_files import ListResponse, RemoteFile, RemotePr
 #: The largest repodata.json to read (bytes, decompressed): some 150,000 packages. Parsed, it takes
 #: five times that.
 MAX_PAGE_SIZE = 96 << 20
-
-_ENDINGS = (".conda", ".tar.bz2")
 
 #: The validator of a subdir begins with the name of its page.
 _PAGES = ("repodata.json.zst", "repodata.json")
@@ -86,15 +85,48 @@ def decompress(body: bytes, largest: int) -> bytes:
     return data
 
 
-def is_sound_record(filename: str, record: Mapping[str, Any]) -> bool:
-    """Whether a package's file name agrees with its record, so that none hides behind another."""
-    name = record.get("name")
-    return (
-        isinstance(name, str)
-        and filename.endswith(_ENDINGS)
-        and filename.rsplit("-", 2)[0] == name
-        and filename.count("-") >= 2
+def is_sound_record(filename: str, record: object) -> bool:
+    """Whether a package's record may be passed on.
+
+    It agrees with the file name, so that none hides behind another, and clients can read it: one
+    value of a wrong type takes a name, and in repodata.json all names, with it.
+    """
+    if not isinstance(record, dict) or find_unreadable_keys(record):
+        return False
+    if any(not is_usable(record[key]) for key, is_usable in _MORE_KEYS.items() if key in record):
+        return False
+    stem = f"{record['name']}-{record['version']}-{record['build']}"
+    return filename in (f"{stem}.conda", f"{stem}.tar.bz2")
+
+
+def _is_size(value: object) -> bool:
+    return value is None or (type(value) is int and 0 <= value < 1 << 63)
+
+
+def _is_md5(value: object) -> bool:
+    if isinstance(value, bytes):
+        return len(value) == 16
+    return value is None or (isinstance(value, str) and bool(_MD5.fullmatch(value)))
+
+
+def _are_run_exports(value: object) -> bool:
+    if value is None:
+        return True
+    return isinstance(value, dict) and all(
+        isinstance(specs, list) and all(isinstance(spec, str) for spec in specs)
+        for specs in value.values()
     )
+
+
+_MD5 = re.compile("[0-9A-Fa-f]{32}")
+#: Keys of a record that info/index.json has not.
+_MORE_KEYS: dict[str, Callable[[Any], bool]] = {
+    "legacy_bz2_md5": _is_md5,
+    "legacy_bz2_size": _is_size,
+    "md5": _is_md5,
+    "run_exports": _are_run_exports,
+    "size": _is_size,
+}
 
 
 def _parse_records(value: dict[str, Any], address: str) -> Iterable[RemoteFile]:

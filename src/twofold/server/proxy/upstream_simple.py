@@ -19,6 +19,11 @@ from twofold.server.proxy.remote_files import ListResponse, RemoteFile, RemotePr
 log = logging.getLogger("twofold.server")
 
 QUARANTINED = "quarantined"  # PEP 792
+_STATUSES = ("active", "archived", "deprecated", QUARANTINED)
+
+#: The most files of a project. Each is kept with its hash in the database, and any reader may ask
+#: for a page; the largest projects of PyPI have some 15,000.
+MAX_FILES = 100_000
 
 _ENDINGS = (".whl", ".tar.gz", ".zip")
 
@@ -33,12 +38,18 @@ def fetch_files(source: Endpoint, key: str, known: str = "") -> ListResponse | N
     except ValueError as error:
         text = f"the upstream's page {found.address} cannot be read: {error}"
         raise Unreachable(text) from error
-    every = map(to_remote_file, page.files if page.status != QUARANTINED else ())
-    good = [remote for remote in every if remote.is_sound and _belongs_to(key, remote.filename)]
-    if page.files and not good and page.status != QUARANTINED:
+    every = page.files if page.status != QUARANTINED else ()
+    good: dict[str, RemoteFile] = {}  # by name: of one that is listed twice the first counts
+    for remote in map(to_remote_file, every):
+        if remote.is_sound and _belongs_to(key, remote.filename):
+            good.setdefault(remote.filename, remote)
+    if every and not good:
         text = "%s: none of the %d files listed has a usable name and a SHA-256"
         log.warning(text, found.address, len(page.files))
-    project = RemoteProject(tuple(good), page.status, page.status_reason)
+    if len(good) > MAX_FILES:
+        raise Unreachable(f"the upstream's page {found.address} lists more than {MAX_FILES} files")
+    status = page.status if page.status in _STATUSES else ""
+    project = RemoteProject(tuple(good.values()), status, page.status_reason)
     return ListResponse(project, found.validator)
 
 

@@ -14,7 +14,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -212,17 +212,22 @@ class Download:
         self._wait_beyond(0)
         self._raise_error()
 
-    def read(self) -> Iterator[bytes]:
-        """Yield the file as it grows. Raises what the fetch raised, before the last bytes."""
-        sent = 0
-        while (available := self._wait_beyond(sent)) > sent:
-            while sent < available:
-                block = _read_at(self._handle, min(_BLOCK, available - sent), sent)
-                if not block:
-                    break
-                sent += len(block)
-                yield block
-        self._raise_error()
+    def has_news(self, sent: int) -> bool:
+        """Whether there are more bytes than those sent, or there will be none."""
+        return self._count_available() > sent or self._is_over()
+
+    def read_block(self, sent: int) -> bytes:
+        """Return the next bytes after those sent, without waiting; none at the end.
+
+        Raises what the fetch raised, before the last bytes.
+        """
+        available = self._count_available()
+        block = b""
+        if available > sent:
+            block = _read_at(self._handle, min(_BLOCK, available - sent), sent)
+        if not block:
+            self._raise_error()
+        return block
 
     def _wait_beyond(self, sent: int) -> int:
         """Wait until more than `sent` bytes may be sent, or none will be; return how many may."""

@@ -35,6 +35,7 @@ from twofold.server.web.file_responses import (
     send_file,
     send_page,
 )
+from twofold.server.web.proxy_threads import in_proxy_threads
 
 
 def get_subdir_file(request: Request) -> Response:
@@ -175,17 +176,19 @@ def get_notices(request: Request) -> Response:
     return send_page(request, Page(body, make_etag(body), 0), "application/json", public)
 
 
-routes = [
-    Route("/{channel}/with/{names}/channeldata.json", get_channeldata),
-    Route("/{channel}/with/{names}/notices.json", get_offered_notices),
-    Route("/{channel}/with/{names}/{subdir}/shards/{sha256}.msgpack.zst", get_shard),
-    Route("/{channel}/with/{names}/{subdir}/{filename}", get_offered_file),
-    Route("/{channel}/lazy/notices.json", get_lazy_notices),
-    Route("/{channel}/lazy/{subdir}/shards/{sha256}.msgpack.zst", get_lazy_shard),
-    Route("/{channel}/lazy/{subdir}/{filename}", get_lazy_file),
-    *routes_with_label("/channeldata.json", get_channeldata),
-    *routes_with_label("/notices.json", get_notices),
-    *routes_with_label("/{subdir}/shards/{sha256}.msgpack.zst", get_shard),
-    *routes_with_label("/v3/{subdir}/{filename}", get_v3_file),
-    *routes_with_label("/{subdir}/{filename}", get_subdir_file),
-]
+routes = in_proxy_threads(
+    [
+        Route("/{channel}/with/{names}/channeldata.json", get_channeldata),
+        Route("/{channel}/with/{names}/notices.json", get_offered_notices),
+        Route("/{channel}/with/{names}/{subdir}/shards/{sha256}.msgpack.zst", get_shard),
+        Route("/{channel}/with/{names}/{subdir}/{filename}", get_offered_file),
+        Route("/{channel}/lazy/notices.json", get_lazy_notices),
+        Route("/{channel}/lazy/{subdir}/shards/{sha256}.msgpack.zst", get_lazy_shard),
+        Route("/{channel}/lazy/{subdir}/{filename}", get_lazy_file),
+        *routes_with_label("/channeldata.json", get_channeldata),
+        *routes_with_label("/notices.json", get_notices),
+        *routes_with_label("/{subdir}/shards/{sha256}.msgpack.zst", get_shard),
+        *routes_with_label("/v3/{subdir}/{filename}", get_v3_file),
+        *routes_with_label("/{subdir}/{filename}", get_subdir_file),
+    ]
+)

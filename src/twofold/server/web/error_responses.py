@@ -9,12 +9,13 @@ from __future__ import annotations
 import errno
 import json
 import logging
+import math
 from http import HTTPStatus
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from twofold.errors import Refused, StoreUnreachable, TwofoldError
+from twofold.errors import Refused, StoreUnreachable, TwofoldError, Unreachable
 from twofold.server.auth.login_throttle import WINDOW
 
 log = logging.getLogger("twofold.server")
@@ -30,6 +31,9 @@ _DISK_FULL = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
 #: Status -> Retry-After (seconds): an unreachable store recovers sooner than a full one.
 _RETRY_AFTER = {503: "5", 507: "60"}
+
+#: The longest wait for an upstream that clients are told (seconds).
+MAX_RETRY_AFTER = 60
 
 
 def make_reason_phrase(message: str) -> bytes:
@@ -92,7 +96,12 @@ async def storage_error(_request: Request, error: Exception) -> Response:
         return problem_response("unavailable", message, "try again", 503)
     if isinstance(error, TwofoldError):
         first = error.problems[0]
-        return problem_response("unavailable", first.message, first.hint, 503)
+        response = problem_response("unavailable", first.message, first.hint, 503)
+        if isinstance(error, Unreachable) and error.retry_after:  # pip waits as long as it says
+            response.headers["retry-after"] = str(
+                min(math.ceil(error.retry_after), MAX_RETRY_AFTER)
+            )
+        return response
     log.error(json.dumps({"failed": "store", "reason": str(error)}))
     reason = f"The server's storage failed: {getattr(error, 'strerror', None) or 'see its log'}"
     if getattr(error, "errno", None) in _DISK_FULL:

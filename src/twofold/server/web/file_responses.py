@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Mapping
 from datetime import datetime
 
-from starlette.concurrency import iterate_in_threadpool
+from starlette.concurrency import iterate_in_threadpool, run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Send
@@ -102,10 +103,21 @@ def send_download(download: Download, filename: str, public: bool) -> Response:
     return _DownloadResponse(download, headers)
 
 
-async def _iterate(first: bytes, blocks: Iterator[bytes]) -> AsyncIterator[bytes]:
-    yield first
-    async for block in iterate_in_threadpool(blocks):
+#: Seconds between two looks at a file that grows; longer ones where nothing comes.
+_MIN_PAUSE, _MAX_PAUSE = 0.005, 0.1
+
+
+async def _iterate(download: Download, first: bytes) -> AsyncIterator[bytes]:
+    """Yield a file as it grows; no thread is held while it waits for more."""
+    sent, pause, block = 0, _MIN_PAUSE, first
+    while block:
         yield block
+        sent += len(block)
+        while not download.has_news(sent):
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, _MAX_PAUSE)
+        pause = _MIN_PAUSE
+        block = await run_in_threadpool(download.read_block, sent)
 
 
 class _DownloadResponse(StreamingResponse):
@@ -115,9 +127,8 @@ class _DownloadResponse(StreamingResponse):
     """
 
     def __init__(self, download: Download, headers: Mapping[str, str]) -> None:
-        blocks = download.read()
-        first = next(blocks, b"")  # read here: the loop would wait for another thread
-        super().__init__(_iterate(first, blocks), 200, headers)
+        first = download.read_block(0)  # read here: the loop would wait for another thread
+        super().__init__(_iterate(download, first), 200, headers)
         self.download = download
 
     async def stream_response(self, send: Send) -> None:

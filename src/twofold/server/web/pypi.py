@@ -31,6 +31,7 @@ from twofold.server.web.file_responses import (
     send_file,
     send_page,
 )
+from twofold.server.web.proxy_threads import in_proxy_threads
 
 JSON_MEDIA = "application/vnd.pypi.simple.v1+json"
 HTML_MEDIA = "application/vnd.pypi.simple.v1+html"
@@ -158,11 +159,15 @@ def get_provenance(request: Request) -> Response:
 routes = [
     *routes_with_label("/simple", get_index_page),
     *routes_with_label("/simple/", get_index_page),
-    *routes_with_label("/simple/{name}", get_project_page),
-    *routes_with_label("/simple/{name}/", get_project_page),
-    *routes_with_label("/files/{sha256}/{filename}", get_file),
-    Route(f"{PACKAGES}/{{channel}}/files/{{sha256}}/{{filename}}", get_file),
-    Route("/{channel}/pypi/{name}/json", get_project_json),
-    Route("/{channel}/pypi/{name}/{version}/json", get_project_json),
+    *in_proxy_threads(
+        [
+            *routes_with_label("/simple/{name}", get_project_page),
+            *routes_with_label("/simple/{name}/", get_project_page),
+            *routes_with_label("/files/{sha256}/{filename}", get_file),
+            Route(f"{PACKAGES}/{{channel}}/files/{{sha256}}/{{filename}}", get_file),
+            Route("/{channel}/pypi/{name}/json", get_project_json),
+            Route("/{channel}/pypi/{name}/{version}/json", get_project_json),
+        ]
+    ),
     Route("/{channel}/integrity/{name}/{version}/{filename}/provenance", get_provenance),
 ]
