@@ -197,7 +197,6 @@ def _find_inner_archive(stream: IO[bytes], path: Path, part: str) -> ZipMember:
 
 #: The end of the year 9999 in milliseconds.
 _MAX_TIMESTAMP = 253_402_300_800_000
-_MAX_NUMBER = (1 << 63) - 1
 _VERSION = re.compile(
     r"(?![^\n]*[0-9]{19})(?:[0-9]+!)?[0-9A-Za-z]+(?:[._][0-9A-Za-z]+)*\.?_{0,2}"
     r"(?:\+[0-9A-Za-z]+(?:[._][0-9A-Za-z]+)*_{0,2})?"
@@ -299,11 +298,6 @@ def _is_text(value: object) -> bool:
     return value is None or (isinstance(value, str) and value.isprintable())
 
 
-def _is_version(value: object) -> bool:
-    """Whether it is a version of conda (CEP 33) that rattler reads."""
-    return isinstance(value, str) and _VERSION.fullmatch(value) is not None
-
-
 def _is_plain(value: object) -> bool:
     return isinstance(value, str) and value != "" and value.isprintable()
 
@@ -314,7 +308,7 @@ def _is_license(value: object) -> bool:
 
 
 def _is_number(value: object) -> bool:
-    return type(value) is int and 0 <= value <= _MAX_NUMBER
+    return type(value) is int and 0 <= value < 1 << 63
 
 
 def _is_list(value: object) -> bool:
@@ -333,7 +327,7 @@ _REQUIRED = frozenset(["name", "version", "build", "build_number"])
 #: Key -> whether its value can be served. Clients ignore the keys that are not here.
 _KEYS: dict[str, Callable[[Any], bool]] = {
     "name": _is_plain,
-    "version": _is_version,
+    "version": lambda value: isinstance(value, str) and bool(_VERSION.fullmatch(value)),
     "build": lambda value: isinstance(value, str) and value.isprintable(),
     "build_number": _is_number,
     "depends": _is_texts,

@@ -34,6 +34,7 @@ from twofold.server.web.pages import release_view
 from twofold.server.web.pages.install_lines import Address, Wanted, write_lines
 from twofold.server.web.pages.render import render
 from twofold.server.web.pages.text_formats import format_date, format_size
+from twofold.server.web.proxy_threads import in_proxy_threads
 
 #: Maximum number of an upstream's files on a project's page.
 MAX_REMOTE = 100
@@ -251,9 +252,11 @@ class _Page:
         )
 
 
-routes = [
-    Route("/{channel}/project/{name}", show_project),
-    Route("/{channel}/project/{name}/", show_project),
-    Route("/{channel}/project/{name}/{version}", show_release),
-    Route("/{channel}/project/{name}/{version}/", show_release),
-]
+routes = in_proxy_threads(
+    [
+        Route("/{channel}/project/{name}", show_project),
+        Route("/{channel}/project/{name}/", show_project),
+        Route("/{channel}/project/{name}/{version}", show_release),
+        Route("/{channel}/project/{name}/{version}/", show_release),
+    ]
+)
