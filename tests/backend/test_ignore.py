@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from tests.factories.sample_projects import git
 from twofold_build.globs import Globs
 from twofold_build.ignore import IgnoreRules, load_ignore_rules
+from twofold_build.plan import make_plan
 
 FILES = [
     "a.py", "b.txt", "key.secret", "build/x.py", "build/deep/y.txt", "src/a.py", "src/build/z.py",
@@ -174,3 +175,21 @@ def test_any_gitignore_is_read_as_git_reads_it(tmp_path: Path, lines: list[str])
 )
 def test_globs_match_as_documented(glob: str, path: str, matches: bool) -> None:
     assert bool(Globs([glob]).match(path)) is matches
+
+
+def test_a_file_named_in_an_ignored_folder_brings_nothing_else_of_it(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text(
+        "[project]\nname = 'p'\nversion = '1'\n[tool.twofold]\nexclude = ['p/old']\n"
+        "include = ['p/gen/**/*.json', 'p/old/a.json', '**/wanted.txt']\n"
+    )
+    (tmp_path / ".gitignore").write_text("gen/\n/p/data\n")
+    names = ["gen/a.json", "gen/in/b.json", "gen/key.txt", "gen/in/own.py", "data/wanted.txt"]
+    for name in ["__init__.py", *names, "data/other.txt", "old/a.json", "old/b.py", "kept.txt"]:
+        path = tmp_path / "p" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("")
+    packed = {path for file in make_plan(tmp_path).selection.files for path in file.wheel}
+    assert packed == {
+        "p/__init__.py", "p/kept.txt", "p/gen/a.json", "p/gen/in/b.json", "p/data/wanted.txt",
+        "p/old/a.json",
+    }  # fmt: skip

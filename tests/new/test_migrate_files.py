@@ -213,6 +213,36 @@ CASES = {
         },
         {"my_package/__init__.py", "other/__init__.py", "my_package-1.data/scripts/go"},
     ),
+    "hatch artifacts with negation": (
+        f"{HATCH}{PROJECT}[tool.hatch.build]\nartifacts = ['my_package/gen/*.json', "
+        "'!my_package/gen/own.json']\n",
+        {
+            ".gitignore": "gen/\n",
+            **touch("my_package/__init__.py", "my_package/gen/a.json", "my_package/gen/own.json"),
+        },
+        {"my_package/__init__.py", "my_package/gen/a.json"},
+    ),
+    "hatch wheel of data alone": (
+        f"{HATCH}{PROJECT}{WHEEL}bypass-selection = true\n"
+        "[tool.hatch.build.targets.wheel.shared-data]\n'etc/x.json' = 'etc/x/x.json'\n",
+        touch("etc/x.json", "other/a.py"),
+        {"my_package-1.data/data/etc/x/x.json"},
+    ),
+    "pdm excludes of what the sdist includes": (
+        f"{PDM}{PROJECT}[tool.pdm.build]\npackage-dir = 'lib'\nincludes = ['lib/my_package']\n"
+        "excludes = ['lib/my_package/tests', '**/*.c']\n"
+        "source-includes = ['lib/my_package/tests']\n",
+        touch(
+            "lib/my_package/__init__.py", "lib/my_package/a.c", "lib/my_package/tests/test_a.py",
+            "lib/my_package/tests/a.c",
+        ),
+        {"my_package/__init__.py"},
+    ),
+    "setuptools script-files": (
+        f"{PROJECT}[tool.setuptools]\npackages = ['my_package']\nscript-files = ['bin/go']\n",
+        {"bin/go": "#!/bin/sh\n", **touch("my_package/__init__.py", "bin/stop")},
+        {"my_package/__init__.py", "my_package-1.data/scripts/go"},
+    ),
     "poetry license folder": (
         f"{POETRY}[tool.poetry]\nname = 'my_package'\nversion = '1'\ndescription = 'x'\n"
         "license = 'MIT'\n",

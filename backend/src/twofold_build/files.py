@@ -9,7 +9,7 @@ import os
 
 from twofold_build.atomic import get_writer_pid
 from twofold_build.globs import Globs
-from twofold_build.ignore import IgnoreRules, load_ignore_rules
+from twofold_build.ignore import IgnoredFolder, IgnoreRules, load_ignore_rules
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -276,9 +276,8 @@ class _Walker:
                         )
                         continue
                     through = (*links, real)
-                self.walk_folder(
-                    here, entry.path, reason, ignore.enter(here, entry.path), only, through
-                )
+                inner = IgnoredFolder(why_not) if why_not else ignore.enter(here, entry.path)
+                self.walk_folder(here, entry.path, reason, inner, only, through)
             elif here in self.found or (only is not None and not only.match(here)):
                 continue
             elif why_not:
@@ -300,7 +299,8 @@ class _Walker:
             reason = "never packed unless [tool.twofold] include names it"
         else:
             reason = ignore.explain(path, is_folder)
-        if reason and self.included and self.included.match(path):
+        is_excluded = reason.startswith("exclude ")  # a folder above is
+        if reason and not is_excluded and self.included and self.included.match(path):
             return ""
         return reason
 

@@ -105,6 +105,26 @@ class IgnoreRules:
         return IgnoreRules(f"{folder}/", rules, self) if rules else self
 
 
+class IgnoredFolder(IgnoreRules):
+    """The rules below a folder that is left out: so is all in it, as git does not look there."""
+
+    __slots__ = ("reason",)
+
+    def __init__(self, reason: str) -> None:
+        super().__init__("", [], None)
+        self.reason = reason
+
+    def explain(self, path: str, is_folder: bool) -> str:
+        """Return why the folder is left out."""
+        del path, is_folder
+        return self.reason
+
+    def enter(self, folder: str, absolute: str) -> IgnoreRules:
+        """Return the same rules, which hold at any depth."""
+        del folder, absolute
+        return self
+
+
 def load_ignore_rules(root: str) -> IgnoreRules:
     """Return the rules of a project's root, including those of the git repository around it.
 

@@ -12,7 +12,14 @@ from typing import Any
 
 from twofold.new.migrate.facts import Facts
 from twofold.new.migrate.hatch import read_hatch
-from twofold.new.migrate.modules import convert_globs, place_file, set_modules
+from twofold.new.migrate.modules import (
+    convert_globs,
+    fold_folders,
+    list_files,
+    place_file,
+    set_modules,
+    to_rules,
+)
 from twofold.new.migrate.setup_cfg import read_setuptools_table
 from twofold.new.migrate.setup_py import is_plain_version
 from twofold.new.migrate.setuptools_settings import set_git_version
@@ -74,8 +81,9 @@ def _read_pdm_build(facts: Facts, root: Path, table: Table) -> None:
         facts.packages = _find_pdm_modules(root, source, hook)
     if (root / hook).is_file():
         left["custom-hook"] = hook
-    _read_pdm_sources(facts, root, left.pop("source-includes", ()))
-    convert_globs(facts, root, "exclude", left.pop("excludes", ()))
+    sources = left.pop("source-includes", ())
+    _read_pdm_sources(facts, root, sources)
+    _read_pdm_excludes(facts, root, left.pop("excludes", ()), sources)
     left["wheel-data"] = _read_pdm_data(facts, root, left.get("wheel-data", {}))
     for key in ("is-purelib", "editable-backend", *(() if left["wheel-data"] else ("wheel-data",))):
         left.pop(key, None)
@@ -119,6 +127,22 @@ def _read_pdm_sources(facts: Facts, root: Path, patterns: Sequence[str]) -> None
     convert_globs(facts, root, "sdist.include", patterns)
     inside = [p for p in patterns if set(PurePosixPath(p).parts[:2]) & set(facts.packages or ())]
     convert_globs(facts, root, "wheel.exclude", inside)
+
+
+def _read_pdm_excludes(
+    facts: Facts, root: Path, patterns: Sequence[str], sources: Sequence[str]
+) -> None:
+    """Read `excludes`; what `source-includes` names is excluded from the wheel alone."""
+    kept = set(list_files(root, to_rules(sources)))
+    for pattern in patterns:
+        excluded = list_files(root, to_rules([pattern]))
+        if kept.isdisjoint(excluded):
+            convert_globs(facts, root, "exclude", [pattern])
+            continue
+        convert_globs(facts, root, "wheel.exclude", [pattern])
+        others = [path for path in excluded if path not in kept]
+        if others:
+            facts.add_setting("sdist.exclude", fold_folders(others, kept))
 
 
 def _read_uv_build(facts: Facts, root: Path, table: Table) -> None:

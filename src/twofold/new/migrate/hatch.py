@@ -6,7 +6,7 @@ files and folders that they select here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -18,11 +18,11 @@ from twofold.new.migrate.modules import (
     list_files,
     place_file,
     set_modules,
+    to_rules,
 )
 from twofold.new.migrate.schema import validate
 from twofold.new.migrate.setup_py import is_plain_version
 from twofold.new.migrate.setuptools_settings import set_git_version
-from twofold_build.ignore import IgnoreRule
 
 #: Tables of files with a place of their own -> where twofold-build has them.
 _PLACES = {"force-include": "paths", "shared-data": "data", "shared-scripts": "scripts"}
@@ -94,7 +94,7 @@ def _read_build(facts: Facts, root: Path, table: Table, where: str) -> None:
         facts.add_setting("sbom-files", list(documents))
     _read_wheel_files(facts, root, wheel, f"{where}.targets.wheel]")
     _read_sdist_files(facts, root, sdist, f"{where}.targets.sdist]")
-    convert_globs(facts, root, "include", artifacts)
+    _include_artifacts(facts, root, artifacts)
     for key, value in wheel.items():
         if key not in (*_NEEDLESS, "hooks"):
             facts.drop(f"{where}.targets.wheel]", f"{key} = {value!r}"[:160])
@@ -108,6 +108,16 @@ def _read_build(facts: Facts, root: Path, table: Table, where: str) -> None:
     for name in targets:
         if name not in ("wheel", "sdist"):
             facts.drop(f"{where}.targets.{name}]", "another kind of artifact")
+
+
+def _include_artifacts(facts: Facts, root: Path, patterns: Sequence[str]) -> None:
+    """Include files that git ignores; with a negated pattern, those that are selected here."""
+    if any(str(pattern).startswith("!") for pattern in patterns):
+        patterns = list_files(root, to_rules(patterns))
+        facts.remarks.append(
+            "artifacts has a negated pattern: [tool.twofold] include lists the files of today"
+        )
+    convert_globs(facts, root, "include", patterns)
 
 
 def _read_wheel_files(facts: Facts, root: Path, wheel: dict[str, Any], where: str) -> None:
@@ -126,6 +136,8 @@ def _read_wheel_files(facts: Facts, root: Path, wheel: dict[str, Any], where: st
     chosen = [path for path in (*packages, *only) if path not in placed]
     if include and not chosen:
         chosen = _find_included_modules(facts, root, include, prefixes, where)
+    if wheel.pop("bypass-selection", False) and not chosen:
+        facts.packs_nothing = True
     _set_chosen(facts, root, chosen, prefixes, where)
     exclude = list(wheel.pop("exclude", ()))
     if include:
@@ -155,7 +167,7 @@ def _find_included_modules(
     """Find the packages and modules that the patterns of `include` select."""
     found: dict[str, None] = {}
     beside: list[str] = []
-    for path in list_files(root, _to_rules(include)):
+    for path in list_files(root, to_rules(include)):
         prefix = next((f"{p}/" for p in prefixes if path.startswith(f"{p}/")), "")
         top, slash, _ = path.removeprefix(prefix).partition("/")
         if slash and (path.endswith((".py", ".pyi")) or f"{prefix}{top}" in found):
@@ -190,7 +202,7 @@ def _exclude_others(
     facts: Facts, root: Path, chosen: Sequence[str], include: Sequence[str]
 ) -> None:
     """Exclude the files of the packages that `include` does not select."""
-    rules = _to_rules(include)
+    rules = to_rules(include)
     kept = set(list_files(root, rules))
     others = [
         path
@@ -215,7 +227,7 @@ def _exclude(facts: Facts, root: Path, setting: str, patterns: Sequence[str]) ->
     if not any(pattern.startswith("!") for pattern in patterns):
         convert_globs(facts, root, setting, patterns)
         return
-    excluded = list_files(root, _to_rules(patterns))
+    excluded = list_files(root, to_rules(patterns))
     kept = set(list_files(root, None)) - set(excluded)
     if excluded:
         facts.add_setting(setting, fold_folders(excluded, kept))
@@ -223,7 +235,3 @@ def _exclude(facts: Facts, root: Path, setting: str, patterns: Sequence[str]) ->
             f"exclude = {list(patterns)} has a negated pattern: [tool.twofold] {setting} lists the "
             "files of today"
         )
-
-
-def _to_rules(patterns: Iterable[str]) -> list[IgnoreRule]:
-    return [IgnoreRule(str(pattern), "") for pattern in patterns if str(pattern).strip("!/ ")]

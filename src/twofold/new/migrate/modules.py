@@ -279,6 +279,11 @@ def _is_selected(path: str, rules: Sequence[IgnoreRule]) -> bool:
     return False
 
 
+def to_rules(patterns: Iterable[str]) -> list[IgnoreRule]:
+    """Return gitignore's patterns as rules, from the project's folder on."""
+    return [IgnoreRule(str(pattern), "") for pattern in patterns if str(pattern).strip("!/ ")]
+
+
 def fold_folders(paths: Iterable[str], kept: set[str]) -> list[str]:
     """Name folders instead of all their files, where none of the others is in them."""
     used = {str(parent) for path in kept for parent in PurePosixPath(path).parents}

@@ -155,6 +155,7 @@ FILE_HANDLERS: dict[str, Callable[[SettingsSource, Any], None]] = {
     "data_files": _set_data_files,
     "exclude_package_data": _set_exclude_package_data,
     "scripts": _set_scripts,
+    "script_files": _set_scripts,  # its name in [tool.setuptools]
     "license_files": _set_license_files,
 }
 

@@ -240,10 +240,8 @@ class SectionReader:
 
     def read_run_exports(self, node: Node | None) -> dict[str, tuple[Line, ...]]:
         """Read run_exports: kind -> requirements; a list is `weak`."""
-        if node is None:
-            return {}
-        if not isinstance(node.value, dict):
-            return {"weak": self.read_constraints(node)}
+        if node is None or not isinstance(node.value, dict):
+            return {"weak": self.read_constraints(node)} if node else {}
         kinds = ("weak", "strong", "noarch", "weak_constrains", "strong_constrains")
         parts = self.read_section(node, kinds, "run_exports")
         return {kind: self.read_constraints(part) for kind, part in parts.items()}
@@ -285,9 +283,10 @@ class SectionReader:
         return tuple(made)
 
     def read_requirements(self, node: Node | None) -> Requirements:
-        """Read the requirements section; a list counts as `run`."""
+        """Read the requirements section; a list counts as `host` and as `run`."""
         if node is not None and not isinstance(node.value, dict):
-            return Requirements(run=self.read_specs(node))
+            both = self.read_specs(node)
+            return Requirements(host=both, run=self._drop_channels(both))
         known = ("build", "host", "run", "run_constrained", "run_constraints", "conflicts")
         parts = self.read_section(node, known, "requirements")
         constrained = parts.get("run_constrained", parts.get("run_constraints"))
