@@ -22,8 +22,13 @@ DOCS = Path(__file__).parents[2] / "docs"
 PAGES = sorted(
     [*DOCS.glob("tutorial/*.md"), *DOCS.glob("how-to/*.md"), DOCS / "reference/library.md"]
 )
-#: Pages whose examples take long: they build with other backends, or download.
-SLOW = frozenset({"from-the-old-commands", "c-extensions", "move-a-project"})
+#: Pages whose examples take long: they build with other backends, download, or walk far.
+SLOW = frozenset(
+    str.split(
+        "a-package-for-a-group c-extensions from-the-old-commands monorepo move-a-project"
+        " move-a-registry run-a-registry"
+    )
+)
 PAGES_WITH_EXAMPLES = [
     pytest.param(page, id=page.stem, marks=[pytest.mark.slow] if page.stem in SLOW else [])
     for page in PAGES
@@ -49,7 +54,7 @@ def test_the_page_does_what_it_says(
 ) -> None:
     text = page.read_text(encoding="utf-8")
     clients: Clients | None = None
-    if "127.0.0.1:8080" in text or "--channel conda-forge" in text:
+    if re.search(r"127\.0\.0\.1:8080|--channel conda-forge|--data /srv", text):
         clients = request.getfixturevalue("clients")
     steps = read_steps(page)
     script = ["set -e"]
@@ -93,7 +98,9 @@ def _here(command: str, clients: Clients) -> str:
         command += f" --password {clients.registry.token}"
     if command.startswith("twofold login"):
         command = f"printf %s {clients.registry.token} | {command}"  # what a reader types there
-    command = command.replace("--data group-data", f"--data {clients.registry.data}")
+    command = re.sub(
+        r"--data (group-data|/srv/twofold)\b", f"--data {clients.registry.data}", command
+    )
     command = command.replace("http://127.0.0.1:8080", clients.registry.url)
     command = command.replace("PASTE-THE-TOKEN-HERE", clients.registry.token)
     return command.replace("--channel conda-forge", f"--channel {clients.offline.as_uri()} --only")

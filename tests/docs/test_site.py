@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import json
 import re
@@ -20,6 +21,9 @@ from twofold.server.web.management import ENDPOINTS
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 PAGES = [path.relative_to(DOCS).as_posix() for path in DOCS.rglob("*.md")]
+
+
+describe_commands = functools.cache(reference.describe_commands)
 
 
 def list_pages(entries: object) -> list[str]:
@@ -61,7 +65,7 @@ def test_links_out_of_the_folder_lead_to_the_sites_pages_or_name_the_file() -> N
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_the_page_of_commands_has_every_option(command: str) -> None:
-    page = reference.describe_commands()
+    page = describe_commands()
     assert f"## `twofold {command}`" in page
     assert {option for option in list_options(make_parser(command)) if option not in page} == set()
 
@@ -122,3 +126,16 @@ def test_the_search_works_from_a_folder(tmp_path: Path) -> None:
         capture_output=True, text=True, timeout=120, check=True,
     )  # fmt: skip
     assert re.search(r"\d+ matching documents", done.stdout)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(BROWSER is None, reason="no Chromium is installed")
+def test_the_pictures_of_the_registry_can_be_taken_again(tmp_path: Path) -> None:
+    script = ROOT / "scripts" / "screenshots"
+    subprocess.run([sys.executable, str(script), "--out", str(tmp_path)], check=True, timeout=600)
+    for picture in tmp_path.iterdir():
+        header = picture.read_bytes()[:24]
+        assert header[:8] == b"\x89PNG\r\n\x1a\n"
+        assert int.from_bytes(header[16:20], "big") in (1100, 390)
+    committed = {path.name for path in (DOCS / "assets").glob("*.png")}
+    assert {path.name for path in tmp_path.iterdir()} == committed
