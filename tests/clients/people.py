@@ -18,6 +18,7 @@ class Person:
         self.url = url
         self.http = requests.Session()
         self.http.headers.update({"Accept": "text/html", "User-Agent": "Test/1.0"})
+        self.http.trust_env = False
         self.http.verify = ca or True
 
     def get(self, path: str, **options: Any) -> requests.Response:

@@ -21,6 +21,14 @@ VALUES = {
     "head_timeout": "1.5",
     "send_timeout": "2.5",
     "spool_quota": "99",
+    "oidc_issuer": "https://id.example",
+    "oidc_issuer?": "https://other.example",
+    "oidc_client_secret_file": str(PAGE),
+    "oidc_client_secret_file?": str(PAGE.with_name("admin.md")),
+    "oidc_role": "staff=team:upload,a=b=team:admin",
+    "oidc_role?": "x=y:read",
+    "oidc_accounts": "existing",
+    "oidc_accounts?": "create",
     "session_days": "3",
     "session_days?": "5",
     "session_idle_hours": "9",
@@ -30,6 +38,10 @@ VALUES = {
     "log_reads": "yes",
     "trusted_proxy": "10.0.0.0/8, ::1",
 }
+
+
+#: What an issuer cannot be without.
+ISSUER = {"TWOFOLD_OIDC_ISSUER": "https://issuer.example", "TWOFOLD_OIDC_CLIENT_ID": "id"}
 
 
 def parse(*words: str) -> argparse.Namespace:
@@ -62,11 +74,50 @@ def test_a_variable_sets_what_its_option_sets(option: object) -> None:
     words = [flag] if name == "log_reads" else [flag, text]
     if name == "trusted_proxy":
         words = [flag, "10.0.0.0/8", flag, "::1"]
-    given = read_settings(parse(*words), {})
-    assert read_settings(parse(), {option.variable: text}) == given  # type: ignore[attr-defined]
-    assert given != read_settings(parse(), {})
-    other = {option.variable: VALUES.get(f"{name}?", "0")}  # type: ignore[attr-defined]
+    if name == "oidc_role":
+        words = [flag, "staff=team:upload", flag, "a=b=team:admin"]
+    base = ISSUER if name.startswith("oidc") else {}
+    given = read_settings(parse(*words), base)
+    alone = {**base, option.variable: text}  # type: ignore[attr-defined]
+    assert read_settings(parse(), alone) == given
+    assert given != read_settings(parse(), base)
+    other = {**base, option.variable: VALUES.get(f"{name}?", "0")}  # type: ignore[attr-defined]
     assert read_settings(parse(*words), other) == given
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--oidc-issuer", "http://id.example", "--oidc-client-id", "x"), "an https URL"),
+        (("--oidc-issuer", "https://id.example"), "a client id"),
+        (("--oidc-client-id", "x"), "an https URL"),
+        (("--oidc-role", "staff=team"), "an https URL"),
+    ],
+)
+def test_half_an_issuer_is_a_mistake(words: tuple[str, ...], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        read_settings(parse(*words), {})
+
+
+@pytest.mark.parametrize(
+    "role", ["staff", "staff=team", "staff=team:owner", "=team:read", "a=:read"]
+)
+def test_a_role_of_a_group_names_group_organisation_and_role(role: str) -> None:
+    with pytest.raises(UsageError, match="GROUP=ORGANISATION:ROLE"):
+        read_settings(parse("--oidc-role", role), ISSUER)
+
+
+def test_the_clients_secret_comes_from_a_file_or_the_environment(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("from a file\n", encoding="utf-8")
+    environment = {**ISSUER, "TWOFOLD_OIDC_CLIENT_SECRET": "from the environment"}
+    found = read_settings(parse(), environment).issuer
+    assert found is not None and found.client_secret == "from the environment"
+    path = str(tmp_path / "secret")
+    found = read_settings(parse("--oidc-client-secret-file", path), environment).issuer
+    assert found is not None and found.client_secret == "from a file"
+    assert "from a file" not in repr(found)
+    with pytest.raises(UsageError, match="cannot be read"):
+        read_settings(parse("--oidc-client-secret-file", f"{path}2"), environment)
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from typing import Any
 
-    from twofold.server.settings import Settings
+    from twofold.server.settings import IssuerSettings, Settings
 
 
 def _parse_list(text: str) -> list[str]:
@@ -51,6 +51,12 @@ def _parse_second_factor(text: str) -> str:
     return text
 
 
+def _parse_accounts(text: str) -> str:
+    if text not in ("create", "existing"):
+        raise ValueError("expected create or existing")
+    return text
+
+
 #: Who must have a second factor.
 SECOND_FACTOR = ("optional", "administrators", "everybody")
 
@@ -72,7 +78,11 @@ class ServerOption:
             parser.add_argument(self.flag, action="store_true", default=unset, help=self.help)
         elif self.parse is _parse_list:
             parser.add_argument(
-                self.flag, action="append", default=unset, metavar="ADDRESS", help=self.help
+                self.flag,
+                action="append",
+                default=unset,
+                metavar=_METAVARS.get(self.field, "ADDRESS"),
+                help=self.help,
             )
         else:
             parser.add_argument(
@@ -108,6 +118,7 @@ _METAVARS = {
     "site_icon": "FILE",
     "site_name": "NAME",
     "site_notice": "TEXT",
+    "oidc_role": "MAPPING",
     "session_days": "DAYS",
     "session_idle_hours": "HOURS",
 }
@@ -117,6 +128,40 @@ STORE = (
     ServerOption("data", Path, Path("twofold-data"), "folder for the database and files"),
     ServerOption("database", str, "", "postgresql://... (default: SQLite in --data)"),
     ServerOption("objects", str, "", "s3://bucket/... (default: files in --data)"),
+)
+#: Where people sign in without a password of the registry (OpenID Connect).
+ISSUER = (
+    ServerOption("oidc-issuer", str, "", "https URL of the issuer at which people sign in"),
+    ServerOption("oidc-client-id", str, "", "this registry's client id there"),
+    ServerOption(
+        "oidc-client-secret-file",
+        Path,
+        None,
+        "file with its client secret (or the variable TWOFOLD_OIDC_CLIENT_SECRET)",
+    ),
+    ServerOption(
+        "oidc-name", str, "your organisation", "what the page to sign in calls the issuer"
+    ),
+    ServerOption("oidc-scopes", str, "openid profile email", "scopes that are requested"),
+    ServerOption(
+        "oidc-user-claim",
+        str,
+        "preferred_username",
+        "claim that names a new account (default: preferred_username)",
+    ),
+    ServerOption("oidc-groups-claim", str, "groups", "claim with the groups (default: groups)"),
+    ServerOption(
+        "oidc-role",
+        _parse_list,
+        None,
+        "GROUP=ORGANISATION:ROLE, the role of a group's members in an organisation; repeatable",
+    ),
+    ServerOption(
+        "oidc-accounts",
+        _parse_accounts,
+        "create",
+        "whether somebody new gets an account: create, or existing (linked ones alone)",
+    ),
 )
 SERVING = (
     ServerOption("host", str, "127.0.0.1", "address to listen on (default: 127.0.0.1)"),
@@ -179,6 +224,7 @@ SERVING = (
         "who must have a second factor: optional (nobody), administrators or everybody "
         "(default: optional)",
     ),
+    *ISSUER,
     ServerOption(
         "log-reads", _parse_flag, False, "log every request, not only changes and failures"
     ),
@@ -234,4 +280,49 @@ def read_settings(
             timedelta(days=values["session_days"]), timedelta(hours=values["session_idle_hours"])
         ),
         second_factor=values["second_factor"],
+        issuer=_make_issuer(values, environment),
     )
+
+
+def _make_issuer(
+    values: Mapping[str, Any], environment: Mapping[str, str]
+) -> IssuerSettings | None:
+    """Return the issuer's settings; None without an issuer. Raises UsageError."""
+    from twofold.server.settings import IssuerSettings
+
+    url = values["oidc_issuer"].rstrip("/")
+    if not url and not values["oidc_client_id"] and not values["oidc_role"]:
+        return None
+    if not url.startswith("https://") or not values["oidc_client_id"]:
+        hint = "give --oidc-issuer https://... and --oidc-client-id"
+        raise UsageError("an issuer has an https URL and a client id", hint)
+    return IssuerSettings(
+        url,
+        values["oidc_client_id"],
+        _read_secret(values["oidc_client_secret_file"], environment),
+        values["oidc_name"],
+        values["oidc_scopes"],
+        values["oidc_user_claim"],
+        values["oidc_groups_claim"],
+        tuple(_parse_group_role(one) for one in values["oidc_role"] or ()),
+        values["oidc_accounts"] == "create",
+    )
+
+
+def _read_secret(path: Path | None, environment: Mapping[str, str]) -> str:
+    if path is None:
+        return environment.get("TWOFOLD_OIDC_CLIENT_SECRET", "")
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        message = f"the client secret cannot be read from {path}"
+        raise UsageError(message, "name a file with the secret alone") from error
+
+
+def _parse_group_role(text: str) -> tuple[str, str, str]:
+    group, equals, rest = text.rpartition("=")
+    organisation, colon, role = rest.partition(":")
+    if not (group and equals and organisation and colon and role in ("read", "upload", "admin")):
+        hint = "write it as developers=team:upload; roles are read, upload, admin"
+        raise UsageError(f"'{text}' is not GROUP=ORGANISATION:ROLE", hint)
+    return group, organisation, role

@@ -90,12 +90,16 @@ class Endpoint:
 
 @dataclass(frozen=True)
 class Request:
-    """A request for a URL; all of the response has to be read within `seconds`."""
+    """A request for a URL; all of the response has to be read within `seconds`.
+
+    One with a `body` is for an endpoint without redirects: the body is for this URL alone.
+    """
 
     url: str
     headers: Mapping[str, str]
     method: str = "GET"
     seconds: float = MAX_PAGE_SECONDS
+    body: bytes | None = field(default=None, repr=False)
 
 
 @contextmanager
@@ -185,7 +189,7 @@ def _send_request(
     if kept is not None:
         with suppress(OSError, http.client.HTTPException):  # closed by the server meanwhile
             set_deadline(kept, deadline)
-            kept.request(method, target, headers=sent)
+            kept.request(method, target, request.body, headers=sent)
             return kept, kept.getresponse()
         kept.close()
     proxy = find_proxy(scheme, host)
@@ -196,7 +200,7 @@ def _send_request(
     try:
         connection.connect()
         set_deadline(connection, deadline)
-        connection.request(method, target, headers=sent)
+        connection.request(method, target, request.body, headers=sent)
         return connection, connection.getresponse()
     except BaseException:
         connection.close()

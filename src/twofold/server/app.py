@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 
 from twofold.errors import Refused, TwofoldError
+from twofold.server.auth.issuer_client import IssuerClient
 from twofold.server.auth.login_throttle import LoginThrottle
 from twofold.server.auth.oidc import Issuers
 from twofold.server.context import Registry
@@ -28,7 +29,7 @@ from twofold.server.web import (
     trusted_publishing,
     uploads,
 )
-from twofold.server.web.account import invitation, second_factor, sign_in
+from twofold.server.web.account import invitation, issuer, second_factor, sign_in
 from twofold.server.web.credentials import StripToken
 from twofold.server.web.manage import pages as manage_pages
 from twofold.server.web.manage import upload
@@ -83,6 +84,7 @@ def create_app(settings: Settings, registry: Registry | None = None) -> Applicat
             *trusted_publishing.routes,
             *management.routes,
             *sign_in.routes,
+            *issuer.routes,
             *second_factor.routes,
             *invitation.routes,
             *upload.routes,
@@ -110,6 +112,8 @@ def create_app(settings: Settings, registry: Registry | None = None) -> Applicat
     app.router.redirect_slashes = False
     app.state.settings = settings
     app.state.issuers = Issuers()
+    if settings.issuer is not None:
+        app.state.issuer_client = IssuerClient(settings.issuer)
     app.state.metrics = Metrics()
     app.state.registry = registry = registry or open_registry(settings)
     app.state.spool = Spool(registry.spool, settings.largest_file, settings.spool_quota)

@@ -214,8 +214,13 @@ def add_channel(
     return added
 
 
+def is_name(name: str) -> bool:
+    """Whether a user or a channel can have this name."""
+    return _NAME.fullmatch(name) is not None and name not in RESERVED
+
+
 def _check_name(name: str, what: str) -> None:
-    if not _NAME.fullmatch(name) or name in RESERVED:
+    if not is_name(name):
         raise Refused(
             "invalid-name",
             f"{name[:80]!a} cannot be the name of a {what}",

@@ -65,11 +65,38 @@ def fetch_json(url: str, internal: bool) -> Any:
 
 
 @dataclass
+class KeyCache:
+    """The cached keys of issuers, by name; `load` of a call fetches those of one."""
+
+    _keys: dict[str, tuple[float, jwt.PyJWKSet]] = field(default_factory=dict)
+
+    def find(self, issuer: str, kid: str, load: Callable[[], jwt.PyJWKSet]) -> jwt.PyJWK:
+        """Return an issuer's key; an unknown id refetches the keys, which rotate, rate-limited."""
+        fetched, keys = self._keys.get(issuer, (0.0, None))
+        limit = KEYS_MAX_AGE if keys is not None and kid in _key_ids(keys) else KEYS_RETRY_AFTER
+        if keys is None or time.monotonic() - fetched > limit:
+            keys = load()
+            self._keys[issuer] = (time.monotonic(), keys)
+        for key in keys.keys:
+            if key.key_id == kid or (not kid and len(keys.keys) == 1):
+                return key
+        raise invalid("the issuer has no such key")
+
+
+def parse_keys(found: Any) -> jwt.PyJWKSet:
+    """Parse a set of keys (RFC 7517). Raises Refused (422)."""
+    try:
+        return jwt.PyJWKSet.from_dict(found)
+    except (jwt.PyJWTError, AttributeError, TypeError) as error:
+        raise invalid("the issuer's keys cannot be read") from error
+
+
+@dataclass
 class Issuers:
     """The cached keys of issuers. `fetch` reads JSON from an https URL, which may be internal."""
 
     fetch: Callable[[str, bool], Any] = fetch_json
-    _keys: dict[str, tuple[float, jwt.PyJWKSet]] = field(default_factory=dict)
+    _keys: KeyCache = field(default_factory=KeyCache)
 
     def verify(self, token: str, audience: str, issuers: Mapping[str, bool]) -> dict[str, Any]:
         """Return the token's claims. Raises Refused (422) unless all required ones are valid.
@@ -85,7 +112,9 @@ class Issuers:
         known = issuer.rstrip("/") if isinstance(issuer, str) else ""
         if known not in issuers:
             raise invalid("no trusted publisher is registered for the token's issuer")
-        key = self._get_key(known, str(header.get("kid", "")), issuers[known])
+        internal = issuers[known]
+        kid = str(header.get("kid", ""))
+        key = self._keys.find(known, kid, lambda: self._fetch_keys(known, internal))
         try:
             claims: dict[str, Any] = jwt.decode(
                 token,
@@ -101,27 +130,12 @@ class Issuers:
         _check_claims(claims)
         return claims
 
-    def _get_key(self, issuer: str, kid: str, internal: bool) -> jwt.PyJWK:
-        """Return an issuer's key; an unknown id refetches the keys, which rotate, rate-limited."""
-        fetched, keys = self._keys.get(issuer, (0.0, None))
-        limit = KEYS_MAX_AGE if keys is not None and kid in _key_ids(keys) else KEYS_RETRY_AFTER
-        if keys is None or time.monotonic() - fetched > limit:
-            keys = self._fetch_keys(issuer, internal)
-            self._keys[issuer] = (time.monotonic(), keys)
-        for key in keys.keys:
-            if key.key_id == kid:
-                return key
-        raise invalid("the issuer has no such key")
-
     def _fetch_keys(self, issuer: str, internal: bool) -> jwt.PyJWKSet:
         found = self.fetch(f"{issuer}/.well-known/openid-configuration", internal)
         address = str(found.get("jwks_uri", "")) if isinstance(found, dict) else ""
         if urlsplit(address).netloc != urlsplit(issuer).netloc:
             raise invalid("the issuer's keys are not on its own host")
-        try:
-            return jwt.PyJWKSet.from_dict(self.fetch(address, internal))
-        except (jwt.PyJWTError, AttributeError, TypeError) as error:
-            raise invalid("the issuer's keys cannot be read") from error
+        return parse_keys(self.fetch(address, internal))
 
 
 def _check_claims(claims: dict[str, Any]) -> None:

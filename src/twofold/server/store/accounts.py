@@ -121,6 +121,15 @@ def get_organisation_role(db: Connection, organisation_id: int, user_id: int) ->
     return Action(role) if role else None
 
 
+def get_member_role(db: Connection, organisation_id: int, user_id: int) -> Action | None:
+    """Return a user's role in an organisation, disabled or not; None if it has none."""
+    query = select(members.c.role).where(
+        members.c.organisation_id == organisation_id, members.c.user_id == user_id
+    )
+    role = db.execute(query).scalar()
+    return Action(role) if role else None
+
+
 def is_administrator(db: Connection, user_id: int) -> bool:
     """Whether a user owns or administrates a channel, or administrates an organisation."""
     mine = select(members.c.organisation_id).where(

@@ -30,6 +30,9 @@ FORM_COOKIE, ISSUER_COOKIE = "twofold-form", "twofold-issuer"
 #: Name of the field with a form's token.
 CSRF_FIELD = "csrf"
 
+#: The longest value of a cookie that is looked at (characters).
+MAX_LENGTH = 3000
+
 _SIZE = 16
 
 
@@ -47,7 +50,7 @@ def _prefix(request: Request) -> str:
 
 def read_cookie(request: Request, name: str = SESSION_COOKIE) -> str:
     """Return the value of a cookie, '' without one."""
-    return request.cookies.get(cookie_name(request, name), "")[:200]
+    return request.cookies.get(cookie_name(request, name), "")[:MAX_LENGTH]
 
 
 def set_cookie(

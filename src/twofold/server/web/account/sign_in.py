@@ -62,6 +62,11 @@ def _show(request: Request, target: str, user: str = "", error: Refused | None =
     )
 
 
+def show_refused_sign_in(request: Request, target: str, error: Refused) -> Response:
+    """Show the form again, with why another way to sign in failed."""
+    return _show(request, target, error=error)
+
+
 def _sign_in(request: Request, form: Form) -> Response:
     user, target = form.get("user").strip(), make_safe_path(form.get("next"))
     try:

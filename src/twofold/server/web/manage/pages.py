@@ -294,9 +294,12 @@ def _render(
     project: Mapping[str, Any] | None = None,
 ) -> Response:
     done = ACTS.get(request.query_params.get("done", ""))
+    issuer = request.app.state.settings.issuer
+    is_account = request.url.path.endswith("/-/account")
     return render_form(
         request,
         "manage/sections.html",
+        issuer=issuer.name if issuer is not None and is_account else "",
         title=title,
         sections=sections,
         links=links,
