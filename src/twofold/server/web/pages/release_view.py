@@ -103,6 +103,7 @@ def describe_file(file: StoredFile, base: str, project: str, notes: FileNotes) -
     path = file.basename if file.subdir else make_file_path(file)
     return {
         "name": file.filename,
+        "basename": file.basename,
         "url": f"{base}/{path}",
         "sha256": file.sha256,
         "size": format_size(file.size),
