@@ -36,6 +36,35 @@ def test_an_unknown_command_gets_a_suggestion(twofold: Callable[..., CommandResu
     assert "did you mean 'twofold build'?" in ran.err
 
 
+@pytest.mark.parametrize(
+    ("command", "words", "message", "hint"),
+    [
+        (
+            "publish",
+            ["--dry-runn"],
+            "unrecognized arguments: --dry-runn",
+            "did you mean --dry-run?",
+        ),
+        ("publish", ["--tto=x"], "unrecognized arguments: --tto=x", "did you mean --to?"),
+        ("publish", ["--zzz"], "unrecognized arguments: --zzz", "run 'twofold publish --help'"),
+        ("install", ["x"], "--venv or --conda is missing", "add --venv DIR or --conda DIR"),
+        ("admin", ["add-upstream"], "WHAT cannot be 'add-upstream'", "did you mean 'upstream'?"),
+        ("completion", ["tcsh"], "shell cannot be 'tcsh'", "one of: bash, zsh, fish, powershell"),
+    ],
+)
+def test_wrong_usage_gets_a_suggestion(
+    command: str,
+    words: list[str],
+    message: str,
+    hint: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        make_parser(command).parse_args(words)
+    assert caught.value.code == 2
+    assert capsys.readouterr().err == f"error: {message}\n  hint: {hint}\n"
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_help_and_refuses_unknown_options(
     command: str, capsys: pytest.CaptureFixture[str]

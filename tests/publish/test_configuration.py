@@ -13,6 +13,8 @@ from twofold.publish.config import get_config_file, get_config_folder, read_targ
 from twofold.publish.resolve import get_default_targets, resolve_targets
 from twofold.publish.targets.settings import TargetSettings
 
+POSIX = pytest.mark.skipif(os.name != "posix", reason="Windows has such paths")
+
 
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
@@ -180,6 +182,33 @@ def test_words_that_are_no_target_are_reported(word: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("word", "hint"),
+    [
+        ("hhtp://host/main", "did you mean http://host/main?"),
+        ("htps://me:zq-secret@host/main", "did you mean https://host/main?"),
+        ("legcy+https://host/main", "did you mean legacy+https://host/main?"),
+        ("cloudsmith+https://host/main", "the kinds are: registry, legacy"),
+        ("legacy+s3://bucket/x", "write legacy+https://host"),
+        ("http://host main", "without blanks"),
+        ("http://host/ma\tin", "without blanks"),
+        ("legacy+https://host/a b/", "without blanks"),
+        pytest.param("file://host/x", "write file:///host/x", marks=POSIX),
+        pytest.param(r"C:\x", r"./C:\x", marks=POSIX),
+        pytest.param("d:/x", "./d:/x", marks=POSIX),
+        pytest.param(r"\\srv\share", "./", marks=POSIX),
+    ],
+)
+def test_a_target_that_is_nearly_one_is_named_with_what_was_meant(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, word: str, hint: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(TwofoldError) as caught:
+        resolve_targets([word], {})
+    assert hint in caught.value.hint
+    assert "zq-secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
     ("word", "url"),
     [
         ("localhost:18431/main", "http://localhost:18431/main"),
@@ -187,6 +216,11 @@ def test_words_that_are_no_target_are_reported(word: str) -> None:
         ("127.0.0.1:8080/main", "http://127.0.0.1:8080/main"),
         ("http//host/main", "http://host/main"),
         ("http:/host/main", "http://host/main"),
+        ("https:/host/main", "https://host/main"),
+        ("https//host/main", "https://host/main"),
+        ("legacy+https:/host/simple", "legacy+https://host/simple"),
+        ("s3:/bucket/path", "s3://bucket/path"),
+        pytest.param("//host/main", "http://host/main", marks=POSIX),
         ("registry.example/pypi", "http://registry.example/pypi"),
         ("packages/main", "http://packages/main"),
         ("me:zq-secret@host:80/main", "http://host:80/main"),

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,12 @@ import pytest
 
 from tests.servers.package_servers import TOKEN, AnacondaServer, run_server
 from twofold.errors import TwofoldError
-from twofold.publish.addresses import Secret, redact_secrets
-from twofold.publish.credentials import find_credentials, read_netrc_login
+from twofold.publish.addresses import Credentials, Secret, redact_secrets
+from twofold.publish.credentials import (
+    clean_credentials,
+    find_credentials,
+    read_netrc_login,
+)
 from twofold.publish.resolve import get_default_targets, resolve_targets
 from twofold.publish.targets.settings import TargetSettings, get_token_variable
 
@@ -368,3 +373,15 @@ def test_an_invalid_netrc_is_named_with_its_place(
         read_netrc_login(uploads("a", "https://host/main"))
     assert SECRET not in str(caught.value)
     assert caught.value.problems[0].where == str(tmp_path / "n")
+
+
+@pytest.mark.parametrize("user", [None, "__token__"])
+@pytest.mark.parametrize("quote", ["'", '"'])
+def test_a_token_that_was_copied_with_its_quotes_is_not_sent(quote: str, user: str | None) -> None:
+    credentials = Credentials(Secret(f"{quote}{SECRET}{quote}"), user, "the environment (X)")
+    for kind in ("legacy", "registry"):
+        with pytest.raises(TwofoldError, match=r"\(X\) is in quotes") as caught:
+            clean_credentials(uploads("a", "https://host/main", kind), credentials)
+        assert SECRET not in str(caught.value)
+    password = replace(credentials, user="me")
+    assert clean_credentials(uploads("a", "https://host/main"), password) == password

@@ -38,8 +38,9 @@ def _log_in(args: argparse.Namespace) -> int:
     """Store a token, after the target has verified it if it can."""
     from dataclasses import asdict
 
-    from twofold.publish.login import log_in
+    from twofold.publish.login import log_in, require_login
 
+    require_login(args.target)
     secret = _read_token(args.target, args.user)
     done = log_in(args.target, secret, args.user, check=not args.no_check)
     if args.json:
@@ -124,7 +125,8 @@ def _show_accounts(args: argparse.Namespace) -> int:
             account = find_account(word)
             rows.append({"target": account.target, "who": account.account, "token": account.source})
         except TwofoldError as error:
-            failed.append(Problem(error.problems[0].message, error.hint, word))
+            message = error.problems[0].message
+            failed.append(Problem(message, error.hint, "" if word in message else word))
     if args.json:
         print_json(
             rows if not failed else {"targets": rows, "errors": [_as_dict(p) for p in failed]}

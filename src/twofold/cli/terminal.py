@@ -104,7 +104,11 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> Any:  # argparse says NoReturn; exit() below never returns
         """Print a usage error with a hint, and exit with code 2."""
-        print(f"error: {message}\n  hint: run '{self.prog} --help'", file=sys.stderr)
+        from twofold.cli.usage_errors import explain_usage
+
+        message, hint = explain_usage(self, message)
+        hint = hint or f"run '{self.prog} --help'"
+        print(f"error: {message}\n  hint: {hint}", file=sys.stderr)
         self.exit(2)
 
 

@@ -78,10 +78,13 @@ def require_first(index: str, requirements: Sequence[str], login: Login | None =
         return missing
     place = index.rstrip("/").removesuffix("/simple")
     if not _is_index(index, login):
-        raise TwofoldError(
-            f"there is no channel at {place}",
-            "check the address: a registry's ends with its channel (http://host/main)",
-        )
+        hint = "check the address: a registry's ends with its channel (http://host/main)"
+        if place.startswith("file:"):
+            folder = Path(url2pathname(urlsplit(place).path))
+            hint = f"make it one: twofold index {folder}"
+            if not folder.is_dir():
+                hint = "check the path: the folder does not exist"
+        raise TwofoldError(f"there is no channel at {place}", hint)
     if names:
         raise TwofoldError(
             f"{place} does not have {names[0]}: nothing was installed",

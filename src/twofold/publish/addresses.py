@@ -166,13 +166,22 @@ def guess_url(word: str) -> str:
     a host with a port is none even if an earlier mistake made it.
     """
     first = re.split(r"[/\\]", word, maxsplit=1)[0]
+    is_network_path = word.startswith("//") and os.name == "posix" and not Path(word).is_dir()
+    if is_network_path:  # http: was forgotten; on Windows it is the path of a share
+        return f"http:{word}"
     if first.startswith((".", "~")) or not first or re.fullmatch("[A-Za-z]:", first):
         return ""
     has_port = re.fullmatch(r"(.*@)?[\w.-]+:\d+", first) is not None
     if not has_port and Path(word).is_dir():
         return ""
     word = word[len(first.rpartition("@")[0]) :].removeprefix("@")  # without a login
-    return "http://" + re.sub(r"^https?:?/+", "", word)
+    written = re.match(r"((?:[a-z]+\+)?(?:https?|s3))[:/]/*(.+)", word)
+    return f"{written[1]}://{written[2]}" if written else f"http://{word}"
+
+
+def is_windows_path(word: str) -> bool:
+    """Whether a word is a path of Windows: on a drive, `C:/x`, or of a share."""
+    return re.match(r"[A-Za-z]:[\\/]|\\\\", word) is not None
 
 
 def can_share_login(url: str, home: str) -> bool:

@@ -154,6 +154,10 @@ def clean_credentials(settings: TargetSettings, credentials: Credentials) -> Cre
     )
     if not text:
         raise TwofoldError(f"the token from {credentials.source} is empty", "set it, or remove it")
+    if text[0] == text[-1] and text[0] in "\"'" and credentials.user in (None, "__token__"):
+        raise TwofoldError(
+            f"the token from {credentials.source} is in quotes", "set it without the quotes"
+        )
     if not is_encoded and not (text.isascii() and text.isprintable() and " " not in text):
         raise TwofoldError(
             f"the token from {credentials.source} is malformed: it contains a space, a line break "

@@ -46,10 +46,8 @@ def log_in(target: str, secret: str, user: str = "", *, check: bool = True) -> L
     With `user`, `secret` is a password: Anaconda.org's API exchanges it for a token, indexes
     with the legacy API take user and password.
     """
-    settings = _resolve_one(target)
+    settings = require_login(target)
     kind = KINDS[settings.kind]
-    if kind.no_login:
-        raise TwofoldError(f"a target of the kind {kind.name} needs no login", kind.no_login)
     token = Secret(secret)
     if user and settings.kind == "anaconda":
         token = _exchange_password(settings, user, token)
@@ -59,6 +57,15 @@ def log_in(target: str, secret: str, user: str = "", *, check: bool = True) -> L
     if is_checked:
         who = _query_account(settings, Credentials(token, user or None, "standard input"))
     return LoginResult(settings.name, who or user, _store_token(settings, token, user), is_checked)
+
+
+def require_login(target: str) -> TargetSettings:
+    """The settings of a target; raises TwofoldError if its kind has no login."""
+    settings = _resolve_one(target)
+    kind = KINDS[settings.kind]
+    if kind.no_login:
+        raise TwofoldError(f"a target of the kind {kind.name} needs no login", kind.no_login)
+    return settings
 
 
 def _store_token(settings: TargetSettings, token: Secret, user: str) -> str:

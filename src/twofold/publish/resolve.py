@@ -10,13 +10,20 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from twofold.errors import TwofoldError, UsageError
-from twofold.publish.addresses import guess_url, redact_url, split_login, strip_page
+from twofold.publish.addresses import (
+    guess_url,
+    is_windows_path,
+    redact_url,
+    split_login,
+    strip_page,
+)
 from twofold.publish.config import read_targets
 from twofold.publish.external_config import find_anaconda_url, list_pypirc_names, read_pypirc_target
 from twofold.publish.targets.kinds import KINDS
@@ -67,10 +74,15 @@ def _resolve(name: str, known: dict[str, TargetSettings]) -> TargetSettings:
     from_twine = None if is_path else read_pypirc_target(name)
     if from_twine is not None:
         return from_twine
+    if os.name == "posix" and is_windows_path(name) and not Path(name).is_dir():
+        raise TwofoldError(
+            f"'{name}' is a path of Windows, and this system has none such",
+            f"write the path of a folder here, or ./{name} for a new one of that name",
+        )
     if is_path or ":" in name or Path(name).is_dir():
         guess = guess_url(name)
         if guess:
-            bare = guess.removeprefix("http://")
+            bare = guess.partition("://")[2]
             raise TwofoldError(
                 f"'{bare}' is neither a URL nor an existing folder",
                 f"write {guess} for a server, or ./{bare} for a new folder",
@@ -90,9 +102,11 @@ def _parse_address(word: str, scheme: str, rest: str) -> TargetSettings:
     if not plus:
         kind = KIND_OF_SCHEME.get(scheme, "registry")
     if kind not in KINDS or inner not in KINDS[kind].schemes:
+        raise _make_scheme_error(word, kind if plus else inner)
+    if KINDS[kind].is_web and re.search(r"[\s\x00-\x1f\x7f]", rest):
         raise TwofoldError(
-            f"'{redact_url(word)}' is not a target URL",
-            f"write https://host/channel, or KIND+https://… (KIND: {', '.join(KINDS)})",
+            f"'{redact_url(word)}' is not a valid URL: it contains a blank",
+            "write one URL without blanks, and each further target after its own --to",
         )
     bare = split_login(f"{inner}://{rest}")
     parts = urlsplit(f"{inner}://{rest}")
@@ -101,6 +115,11 @@ def _parse_address(word: str, scheme: str, rest: str) -> TargetSettings:
             "write it as s3://BUCKET/PATH" if kind == "s3" else "write it as https://host/channel"
         )
         raise TwofoldError(f"'{redact_url(word)}' is not a valid URL: the host is missing", hint)
+    if kind == "folder" and parts.netloc not in ("", "localhost") and os.name == "posix":
+        raise TwofoldError(
+            f"'{word}' names a host, and folders of other machines cannot be written",
+            f"write file:///{rest} for a folder of this machine",
+        )
     if kind == "folder":
         return TargetSettings(word, str(Path(unquote(parts.path)).absolute()), "folder")
     # Upload URLs are used as they are written, as twine and uv do: servers differ in the slash.
@@ -111,6 +130,23 @@ def _parse_address(word: str, scheme: str, rest: str) -> TargetSettings:
     if KINDS[kind].is_uploaded_by_twine:
         settings = replace(settings, ca=os.environ.get("TWINE_CERT", ""))
     return _split_channel(settings)
+
+
+def _make_scheme_error(word: str, scheme: str) -> TwofoldError:
+    """The error for a URL with an unknown kind, or with a scheme that its kind does not have."""
+    url = redact_url(word)
+    known = [*KINDS, *KIND_OF_SCHEME, "http", "https"]
+    close = difflib.get_close_matches(scheme, known, n=1, cutoff=0.7)
+    if scheme not in known and close:
+        rest = url[len(scheme) :]
+        return TwofoldError(f"'{url}' is not a target URL", f"did you mean {close[0]}{rest}?")
+    form = KINDS[scheme].url if scheme in KINDS else "https://host/channel"
+    if "+" in word.partition("://")[0] and scheme not in KINDS:
+        return TwofoldError(
+            f"'{url}': there is no kind of target '{scheme}'", f"the kinds are: {', '.join(KINDS)}"
+        )
+    hint = f"write {form}, or KIND+https://… (KIND: {', '.join(KINDS)})"
+    return TwofoldError(f"'{url}' is not a target URL", hint)
 
 
 def _split_channel(settings: TargetSettings) -> TargetSettings:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode, urljoin, urlsplit
@@ -88,6 +89,13 @@ def _request_identity(audience: str) -> Secret:
     try:
         token = detect_credential(audience)
     except AmbientCredentialError as error:
+        # The name by which the `id` library reads a GitLab job's token.
+        variable = re.sub(r"[^A-Z0-9_]|^[^A-Z_]", "_", audience.upper()) + "_ID_TOKEN"
+        if os.environ.get(variable):
+            raise TwofoldError(
+                f"{variable} is not an identity token: {error}",
+                "let the CI system set it (GitLab: an `id_tokens` entry of the job)",
+            ) from error
         raise TwofoldError(
             f"cannot get an identity token for trusted publishing: {error}",
             "GitHub: give the job `permissions: id-token: write`; GitLab: an `id_tokens` entry; "
