@@ -144,28 +144,6 @@ def test_what_git_does_not_know_is_not_released(
     assert twofold(*words, cwd=project).code == 0
 
 
-@pytest.mark.skipif(shutil.which("towncrier") is None, reason="towncrier is not installed")
-def test_towncrier_writes_the_changelog_and_its_fragments_are_committed_away(
-    twofold: Callable[..., Any], project: Path, tmp_path: Path
-) -> None:
-    file = project / "pyproject.toml"
-    table = '\n[tool.towncrier]\ndirectory = "news"\nfilename = "CHANGELOG.md"\nname = "x"\n'
-    file.write_text(file.read_text() + table)
-    (project / "CHANGELOG.md").write_text("<!-- towncrier release notes start -->\n")
-    (project / "news").mkdir()
-    (project / "news" / "1.feature").write_text("More.\n")
-    git(project, "add", "-A")
-    git(project, "commit", "-q", "-m", "More")
-    failed = twofold("release", "minor", "--to", "http://127.0.0.1:9/main", cwd=project)
-    assert failed.code == 1
-    assert git(project, "status", "--porcelain", "-uno") == ""
-    ran = twofold("release", "minor", "--to", tmp_path / "out", cwd=project)
-    assert ran.code == 0, ran.err
-    assert "More." in (project / "CHANGELOG.md").read_text()
-    assert not (project / "news" / "1.feature").exists()
-    assert git(project, "status", "--porcelain") == ""
-
-
 def test_a_table_with_mistakes_is_refused(twofold: Callable[..., Any], project: Path) -> None:
     configure(project, 'tag = "release"\npush = "yes"\nhooks = []\n')
     ran = twofold("release", "minor", "--to", "./out", cwd=project)

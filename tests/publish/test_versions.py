@@ -294,6 +294,13 @@ def test_a_version_from_tags_is_set_by_a_tag(
     ran = twofold("version", "minor", "--json", cwd=root)
     assert (ran.code, ran.json["tag"], ran.json["files"]) == (0, "v1.1.0", []), ran.err
     assert git(root, "tag").split() == ["v1.0.0", "v1.1.0"]
+    ran = twofold("version", "1.1.0", "--dry-run", cwd=root)
+    assert (ran.code, "would change" in ran.err) == (0, False)
+    assert "is 1.1.0 already" in ran.err
+    git(root, "commit", "-q", "--allow-empty", "-m", "More")
+    ran = twofold("version", "1.1.0", "--json", cwd=root)
+    assert (ran.code, ran.out) == (1, "")
+    assert "the tag v1.1.0 already exists, on another commit" in ran.err
 
 
 def test_the_command_shows_sets_and_can_be_tried(

@@ -142,20 +142,20 @@ def _require_ready(
     """Raise all problems that would stop the release, before anything is changed."""
     from twofold.publish.order import Order, choose_targets
     from twofold.publish.release.changelog import find_changelog, find_changelog_problem
+    from twofold.publish.release.changelog_tool import find_changelog_tool
     from twofold.publish.release.git import find_git_problems
-    from twofold.publish.release.steps import find_changelog_tool, list_changelog_files
 
-    problems = []
+    problems, tool = [], find_changelog_tool(root)
     if with_git:
         settings = choose_targets(Order(targets=args.to, project=root))
         places = [Path(one.url).resolve() for one in settings if one.kind == "folder"]
-        if find_changelog_tool(root, planned.new) and not planned.changes:
+        if tool is not None and not planned.changes:
             # After an interruption: what the changelog's tool has written is not committed yet.
-            places += [path.resolve() for path in list_changelog_files(root)]
+            places += [path.resolve() for path in tool.list_files(planned.new)]
         problems = find_git_problems(root, planned, places)
     elif planned.is_from_tag:
         problems.append(Problem("the version comes from the git tag", "remove --no-git"))
-    if not args.no_changelog and not find_changelog_tool(root, planned.new):
+    if not args.no_changelog and tool is None:
         changelog = find_changelog(root)
         after = next((c.after for c in planned.changes if c.path == changelog), None)
         missing = find_changelog_problem(root, planned.new, after)

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from twofold.cli.terminal import Parser, note, print_json
+from twofold.errors import ProjectErrors
 
 EPILOG = """\
 VERSION is 1.3.0, or what to raise: major, minor, patch, alpha, beta, rc, dev, post, stable. It is
@@ -50,16 +51,20 @@ def _set(root: Path, args: argparse.Namespace) -> int:
     from twofold.publish.release.version import plan_version, read_release_table
 
     planned = plan_version(root, args.version)
+    conflict = git.find_tag_conflict(root, planned) if planned.is_from_tag else None
+    if conflict is not None:
+        raise ProjectErrors([conflict])
+    makes_tag = planned.is_from_tag and not git.find_tag(root, planned.tag)
     if not args.dry_run:
         for change in planned.changes:
             change.apply()
-        if planned.is_from_tag and not git.find_tag(root, planned.tag):
+        if makes_tag:
             signed = read_release_table(root).sign
             git.make_tag(root, planned.tag, planned.new, signed=signed)
     paths = [change.path for change in planned.changes]
     files = [path.relative_to(root) if path.is_relative_to(root) else path for path in paths]
     names = [file.as_posix() for file in files]
-    tag = planned.tag if planned.is_from_tag else ""
+    tag = planned.tag if makes_tag else ""
     if args.json:
         print_json(
             {
@@ -74,5 +79,7 @@ def _set(root: Path, args: argparse.Namespace) -> int:
         return 0
     for name in [*names, *([f"tag {tag}"] if tag else [])]:
         note(f"{'would change' if args.dry_run else 'changed'}: {name}")
+    if not names and not tag:
+        note(f"nothing to change: {planned.name} is {planned.new} already")
     print(f"{planned.name} {planned.old or '(none)'} -> {planned.new}")
     return 0

@@ -11,6 +11,7 @@ from pathlib import Path
 from packaging.version import InvalidVersion, Version
 
 from twofold.errors import Problem
+from twofold.publish.release.changelog_tool import find_changelog_tool
 
 NAMES = ("CHANGELOG", "CHANGES", "HISTORY", "NEWS", "RELEASES")
 ENDINGS = (".md", ".rst", ".txt", "")
@@ -108,7 +109,10 @@ def _is_same_version(found: str, version: str) -> bool:
 
 
 def find_changelog(root: Path) -> Path | None:
-    """The changelog in the project's folder, by its usual names."""
+    """The file that the project's changelog tool writes, else one of a usual name; None: none."""
+    tool = find_changelog_tool(root)
+    if tool is not None and tool.has_one_file:
+        return tool.changelog if tool.changelog.is_file() else None
     for path in sorted(root.iterdir()):
         if path.stem.upper() in NAMES and path.suffix.lower() in ENDINGS and path.is_file():
             return path

@@ -113,6 +113,12 @@ def push(root: Path, tag: str) -> str:
     return remote
 
 
+def stage(root: Path, path: Path) -> None:
+    """Add a file to the index, if git does not ignore it."""
+    if _run_git(root, "check-ignore", "-q", "--", str(path)).returncode != 0:
+        _check_git(root, "add", "--", str(path))
+
+
 def unstage(root: Path, paths: Sequence[Path]) -> None:
     """Take files out of the index again; the files stay as they are."""
     _check_git(root, "reset", "-q", "--", *map(str, paths))
@@ -159,7 +165,7 @@ def find_git_problems(root: Path, planned: VersionPlan, places: Sequence[Path]) 
         return [Problem("the repository has no commit yet", f"commit the project, {NO_GIT_HINT}")]
     found = [_find_untracked(root, planned), _find_uncommitted(root, planned, places)]
     found += [
-        _find_tag_conflict(root, planned),
+        find_tag_conflict(root, planned),
         _find_missing_identity(root),
         _find_detached_head(root, planned),
     ]
@@ -200,7 +206,8 @@ def _find_uncommitted(root: Path, planned: VersionPlan, places: Sequence[Path]) 
     return Problem(f"there are uncommitted changes: {listed}", "commit them")
 
 
-def _find_tag_conflict(root: Path, planned: VersionPlan) -> Problem | None:
+def find_tag_conflict(root: Path, planned: VersionPlan) -> Problem | None:
+    """The tag of a version stands on another commit, or would not be of what is written there."""
     place = find_tag(root, planned.tag)
     hint = "choose another version"
     if place and place != get_head(root):

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-import shlex
 import subprocess
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -17,8 +16,8 @@ from twofold.publish.release.changelog import (
     find_changelog,
     find_changelog_problem,
 )
+from twofold.publish.release.changelog_tool import find_changelog_tool
 from twofold.publish.release.version import FileChange, ReleaseTable, VersionPlan
-from twofold.publish.release.version_places import parse_toml, read_text
 
 #: Prints a message about a step that is not an upload.
 Say = Callable[[str], None]
@@ -80,70 +79,14 @@ def run_hooks(root: Path, table: ReleaseTable, when: str, planned: VersionPlan, 
             raise SubprocessFailed(message, hint, output=done.stdout)
 
 
-def find_changelog_tool(root: Path, version: str) -> list[str]:
-    """The command that writes the changelog of a project with towncrier or scriv; [] for others."""
-    file = root / "pyproject.toml"
-    tool = parse_toml(file, read_text(file)).get("tool", {}) if file.is_file() else {}
-    if "towncrier" in tool or (root / "towncrier.toml").is_file():
-        return ["towncrier", "build", "--yes", "--version", version]
-    if "scriv" in tool or (root / "changelog.d" / "scriv.ini").is_file():
-        return ["scriv", "collect", "--version", version]
-    return []
-
-
-def run_changelog_tool(root: Path, command: Sequence[str]) -> None:
-    """Run towncrier or scriv. Raises SubprocessFailed."""
-    try:
-        done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
-    except FileNotFoundError as error:
-        hint = f"install it: pip install {command[0]}; or pass --no-changelog"
-        raise TwofoldError(f"{command[0]} is not installed", hint) from error
-    if done.returncode != 0:
-        output = done.stdout + done.stderr
-        raise SubprocessFailed(
-            f"'{shlex.join(command)}' failed", "correct it, or pass --no-changelog", output=output
-        )
-
-
-def list_changelog_files(root: Path) -> list[Path]:
-    """The changelog and the fragments that its tool reads: what a release may change of them."""
-    folders, files = _find_changelog_places(root)
-    fragments = [
-        path
-        for folder in folders
-        if folder.is_dir()
-        for path in folder.rglob("*")
-        if path.is_file()
-    ]
-    return [file for file in dict.fromkeys([*files, *fragments]) if file.is_file()]
-
-
-def is_changelog_file(root: Path, path: Path) -> bool:
-    """Whether a file is the changelog or a fragment, one that its tool has removed too."""
-    folders, files = _find_changelog_places(root)
-    resolved = path.resolve()
-    return resolved in {file.resolve() for file in files} or any(
-        resolved.is_relative_to(folder.resolve()) for folder in folders
-    )
-
-
-def _find_changelog_places(root: Path) -> tuple[list[Path], list[Path]]:
-    """The folders of fragments, and the files that the tool writes."""
-    file = root / "pyproject.toml"
-    tool = parse_toml(file, read_text(file)).get("tool", {}) if file.is_file() else {}
-    towncrier, scriv = tool.get("towncrier", {}), tool.get("scriv", {})
-    folder = towncrier.get("directory") or scriv.get("fragment_directory")
-    folders = [root / name for name in (folder, "newsfragments", "changelog.d") if name]
-    changelog = find_changelog(root)
-    named = [root / towncrier["filename"]] if "filename" in towncrier else []
-    return folders, [*named, *([changelog] if changelog else [])]
-
-
-def restore_files(root: Path, before: Mapping[Path, bytes]) -> None:
-    """Write files back as they were, and take them out of git's index again."""
+def _restore_files(root: Path, before: Mapping[Path, bytes | None]) -> None:
+    """Make files as they were (None: not there), and take them out of git's index again."""
     for path, data in before.items():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data)
+        if data is None:
+            path.unlink(missing_ok=True)
+        else:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
     if before and git.is_repository(root):
         git.unstage(root, list(before))
 
@@ -151,7 +94,7 @@ def restore_files(root: Path, before: Mapping[Path, bytes]) -> None:
 def plan_changelog(root: Path, planned: VersionPlan, today: date) -> VersionPlan:
     """Add the change of the changelog: its unreleased section gets the version and the date."""
     file = find_changelog(root)
-    if file is None or find_changelog_tool(root, planned.new):
+    if file is None or find_changelog_tool(root) is not None:
         return planned
     tags = (planned.tag.replace(planned.new, planned.old), planned.tag)
     after = date_unreleased(root, planned.new, tags, today)
@@ -166,13 +109,23 @@ def plan_changelog(root: Path, planned: VersionPlan, today: date) -> VersionPlan
 
 def collect_fragments(root: Path, planned: VersionPlan, undo: Rollback, say: Say) -> None:
     """Let towncrier or scriv write the changelog, if the project uses one of them."""
-    command = find_changelog_tool(root, planned.new)
-    if not command or not find_changelog_problem(root, planned.new):
+    tool = find_changelog_tool(root)
+    if tool is None:
         return
-    before = {path: path.read_bytes() for path in list_changelog_files(root)}
-    undo.add("changelog", lambda: restore_files(root, before))
-    run_changelog_tool(root, command)
-    say(f"changelog written by {command[0]}")
+    changelog = tool.get_changelog(planned.new)
+    # After an interruption the section is there already.
+    if changelog.is_file() and (
+        not tool.has_one_file or not find_changelog_problem(root, planned.new)
+    ):
+        return
+    files = tool.list_files(planned.new)
+    before = {path: path.read_bytes() if path.is_file() else None for path in files}
+    undo.add("changelog", lambda: _restore_files(root, before))
+    changelog.parent.mkdir(parents=True, exist_ok=True)
+    tool.run(root, planned.new)
+    if git.is_repository(root) and changelog.is_file():
+        git.stage(root, changelog)  # a new one would be packed, but no commit would hold it
+    say(f"changelog written by {tool.name}")
 
 
 def commit_and_tag(root: Path, planned: VersionPlan, table: ReleaseTable, say: Say) -> None:
@@ -180,8 +133,9 @@ def commit_and_tag(root: Path, planned: VersionPlan, table: ReleaseTable, say: S
     try:
         dirty = set(git.find_changed_files(root))
         changed = [path for path in planned.files if path.resolve() in dirty]
-        if find_changelog_tool(root, planned.new):
-            changed += [path for path in dirty if is_changelog_file(root, path)]
+        tool = find_changelog_tool(root)
+        if tool is not None:
+            changed += [path for path in dirty if tool.owns(path, planned.new)]
         if changed:
             git.commit(root, list(dict.fromkeys(changed)), planned.title)
         if not git.find_tag(root, planned.tag):
