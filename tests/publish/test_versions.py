@@ -299,8 +299,8 @@ def test_a_version_from_tags_is_set_by_a_tag(
     assert "is 1.1.0 already" in ran.err
     git(root, "commit", "-q", "--allow-empty", "-m", "More")
     ran = twofold("version", "1.1.0", "--json", cwd=root)
-    assert (ran.code, ran.out) == (1, "")
-    assert "the tag v1.1.0 already exists, on another commit" in ran.err
+    assert ran.code == 1
+    assert "the tag v1.1.0 already exists, on another commit" in ran.out
 
 
 def test_the_command_shows_sets_and_can_be_tried(

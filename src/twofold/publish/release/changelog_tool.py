@@ -24,7 +24,7 @@ from twofold.publish.release.version_places import parse_toml, read_text
 class ChangelogTool:
     """A tool, the folder of its fragments, and the file it writes.
 
-    `{version}` in the path of `changelog` stands for the version: one file for each release.
+    The path of `changelog` contains `{version}` where each release has a file of its own.
     """
 
     name: str
