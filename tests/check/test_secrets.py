@@ -122,6 +122,8 @@ _NO_SECRETS = {
     "client_secrets.json": '{"web": {"client_id": "YOUR_ID", "client_secret": "YOUR_SECRET", '
     '"redirect_uris": [], "auth_uri": "https://accounts.example.org/auth"}}',
     "pkg/lang/en.key": "Welcome to the game\nPress any key\n",
+    "pkg/lang/fr.key": "translation text\nBonjour\n",
+    "pkg/docker.json": '{"auths": {"a.org": {"auth": "example0example"}}, "auth": "methods"}',
     "pkg/lang/de.key": "welcome = Willkommen\nexit = Ende\n",
     "chart/secrets.yaml": "apiVersion: v1\nkind: Secret\nmetadata:\n  name: x\ndata:\n"
     "  password: {{ .Values.password | b64enc }}\n",
@@ -145,6 +147,13 @@ _SECRETS = {
     "server.key": "deadbeefdeadbeef",
     "door.key": "password = Willkommen\n",
     "other.key": "Willkommen\n",
+    "mixed.key": "two words\nx8Zq1LmPw0\n",
+    ".docker/config.json": '{"auths": {"a.org": {"auth": "dTpwYXNzd29yZA=="}}}',
+    "kubeconfig": "users:\n- user:\n    token: abcdefghijklmnop1234\n",
+    "deploy/prod.tfstate": '{"password": "hunter22"}',
+    "k8s.yaml": "client-key-data: "
+    + "LS0tLS1CRUdJTiBSU0EgUFJJVkFURSBLRVktLS0tLQpNSUlFb3dJQkFBS0NBUUVB"
+    + "\n",
     "secrets.yaml": "password: hunter22\n",
     "secrets.yml": "password: my secret pass phrase\n",
     "secrets.ini": "[x]\nurl = https://me:word@host/x\n",

@@ -14,7 +14,7 @@ from twofold_build.atomic import write_atomically
 
 #: Raise it when a rule finds something else or `facts` holds something else: what another version
 #: left in the cache is not read.
-RULES_VERSION = 13
+RULES_VERSION = 14
 #: As many verdicts are kept; each costs a directory entry.
 _MAX_VERDICTS = 2000
 

@@ -71,8 +71,12 @@ def holds_no_secret(text: str, suffix: str) -> bool:
         return _is_schema(document) or not any(
             _may_be_secret(key, value) for key, value in _leaves("", document)
         )
+    # Beside sentences a line of one word is a text too, and no password.
+    has_sentence = suffix == ".key" and any(
+        map(_WORDS.fullmatch, map(str.strip, text.splitlines()))
+    )
     return not any(
-        _may_be_secret(key, value) and not (key and _is_word(key, value, suffix))
+        _may_be_secret(key, value) and not ((key or has_sentence) and _is_word(key, value, suffix))
         for key, value in _values(text, suffix)
     )
 

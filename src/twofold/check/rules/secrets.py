@@ -39,6 +39,16 @@ _FORMS: tuple[tuple[bytes | re.Pattern[bytes], bytes, str], ...] = (
     (b"npm_", rb"npm_[A-Za-z0-9]{36}\b", "a token of npm"),
     (b"sk-", rb"sk-(?:ant-api\d\d-|proj-)?[A-Za-z0-9_-]{48,}", "an API key"),
     (b"hf_", rb"hf_[A-Za-z]{34}\b", "a token of Hugging Face"),
+    (
+        b'"auths"',
+        rb'"auths"\s*:\s*\{\s*"[^"\n]+"\s*:\s*\{\s*"auth"\s*:\s*"[A-Za-z0-9+/=]{12,}"',
+        "a login of Docker",
+    ),
+    (
+        b"client-key-data",
+        rb"client-key-data[\"']?\s*:\s*[\"']?[A-Za-z0-9+/=]{60,}",
+        "a key of Kubernetes",
+    ),
     (b"SG.", rb"SG\.[\w-]{22}\.[\w-]{43}\b", "a key of SendGrid"),
 )
 _KEY, _STORE, _SETTINGS = "a key", "a store of keys", "settings with secrets"
@@ -54,12 +64,14 @@ _NAMES = (
     (r"\.(?:my\.cnf|s3cfg|boto|dockercfg|vault-token|yarnrc\.yml)", "credentials"),
     (r"credentials(?:\.(?:json|ya?ml|toml|ini|csv))?", "credentials"),
     (r"(?:client_secret|service[-_]account).*\.json", "credentials"),
+    (r"kubeconfig|.+\.kubeconfig", "credentials"),
+    (r".+\.tfstate(?:\.backup)?", _SETTINGS),
     (r"secrets?\.(?:json|ya?ml|toml|ini|env|txt)", "secrets"),
 )
 #: In each of these names is one of these words, or a dot at its beginning.
 _WORDS_OF_NAMES = (
     *("id_", ".p12", ".pfx", ".jks", ".keystore", ".ppk", ".kdb", ".key", "secret", "netrc"),
-    *("credentials", "service"),
+    *("credentials", "service", "kubeconfig", ".tfstate"),
 )
 _COMPILED_NAMES = [(expression(pattern), what) for pattern, what in _NAMES]
 #: Public keys and the like: named as if secret, and known not to be by what is in them.
