@@ -340,3 +340,30 @@ def test_a_module_that_imports_from_its_package_comes_after_what_it_imports(
     found = package(tmp_path, init, **{name[:-3]: text for name, text in modules.items()})
     run_exports(found)
     assert python(tmp_path, "import my_package as m; print(m.function3())") == "None"
+
+
+def test_a_module_that_needs_an_extra_is_not_imported_for_everybody(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text(
+        "[project]\nname = 'pkg'\nversion = '1'\ndependencies = ['attrs']\n"
+        "[project.optional-dependencies]\nfast = ['numpy>=1', 'PyYAML', 'attrs>=20']\n"
+    )
+    found = package(
+        tmp_path / "pkg",
+        "from .kept import K\n",
+        direct="import numpy.linalg\ndef d(): ...\n",
+        sibling="from .direct import d as e\ndef s(): ...\n",
+        full="import yaml\ndef f(): ...\n",
+        kept="import numpy\nK = 1\n",
+        needed="import attr, os\ndef n(): ...\n",
+        later="def x():\n    import numpy\n",
+        maybe="try:\n    import yaml\nexcept ImportError:\n    yaml = None\ndef m(): ...\n",
+        round="from .later import x\nfrom . import maybe\nR = 1\n",
+    )
+    result = sync_exports(tmp_path)
+    (names,) = result.exports.values()
+    assert set(names) == {"K", "n", "x", "m", "R"}, (found / "__init__.py").read_text()
+    assert [remark.partition(": ")[2].partition(",")[0] for remark in result.remarks] == [
+        "direct imports 'numpy'", "full imports 'yaml'", "sibling imports 'numpy'",
+    ]  # fmt: skip
+    sync_exports(tmp_path, is_lazy=True)
+    assert "sibling" in (found / "__init__.py").read_text()

@@ -151,12 +151,12 @@ def find_own_module(source: SourceFile, node: ast.ImportFrom) -> str:
     """The module of this package that an import names, as `.module` or in full; else ''."""
     if node.level == 1:
         return node.module or ""
-    package = f"{_find_dotted_name(source.path.parent)}."
+    package = f"{find_dotted_name(source.path.parent)}."
     named = node.module or ""
     return named.removeprefix(package) if not node.level and named.startswith(package) else ""
 
 
-def _find_dotted_name(folder: Path) -> str:
+def find_dotted_name(folder: Path) -> str:
     """The import name of a package's folder."""
     parts: list[str] = []
     while (folder / "__init__.py").is_file():
@@ -167,7 +167,7 @@ def _find_dotted_name(folder: Path) -> str:
 def find_lent_names(source: SourceFile) -> set[str]:
     """The names that modules at any depth of a package import from its `__init__.py` at once."""
     package = source.path.parent
-    name = _find_dotted_name(package)
+    name = find_dotted_name(package)
     lent: set[str] = set()
     for path in package.rglob("*.py"):
         level = len(path.relative_to(package).parts)

@@ -5,13 +5,21 @@ from __future__ import annotations
 import difflib
 import shutil
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from twofold.errors import Problem, ProjectErrors, TwofoldError
 from twofold.exports import lazy_form
-from twofold.exports.plan import find_statements, is_public, make_plan, read_public_api
+from twofold.exports.extra_imports import ExtraImports, list_extra_imports
+from twofold.exports.plan import (
+    PublicApi,
+    find_dotted_name,
+    find_statements,
+    is_public,
+    make_plan,
+    read_public_api,
+)
 from twofold.exports.source_edits import SourceFile
 from twofold.names import escape_for_filename
 from twofold_build.pyproject import read_document
@@ -70,9 +78,10 @@ def sync_exports(path: Path, is_lazy: bool | None = None, write: bool = True) ->
     remarks: list[str] = []
     problems: list[Problem] = []
     width = _read_line_length(path)
+    extras = list_extra_imports(_read_nearest(path))
     for package in find_packages(path):
         try:
-            names, changed, remarked = _sync_package(package, is_lazy, width)
+            names, changed, remarked = _sync_package(package, is_lazy, width, extras)
         except TwofoldError as error:
             problems += error.problems
             continue
@@ -126,7 +135,7 @@ def _with_subpackages(package: Path) -> Iterator[Path]:
 
 
 def _sync_package(
-    package: Path, is_lazy: bool | None, width: int
+    package: Path, is_lazy: bool | None, width: int, extras: frozenset[str]
 ) -> tuple[tuple[str, ...], list[FileChange], Sequence[str]]:
     """One package: the names it re-exports, the changes of its files, remarks."""
     init = package / "__init__.py"
@@ -137,6 +146,10 @@ def _sync_package(
     table = lazy_form.read_block(old)
     source = old if become_lazy else lazy_form.remove_block(old)
     ours = find_statements(source, api)
+    remarks: list[str] = []
+    if not become_lazy:
+        there = {name for one in ours for name in ([one.module] if one.module else one.names)}
+        api, remarks = _without_extras(init, api, there, extras)
     wanted = make_plan(source, api, ours, table)
     if become_lazy and (wanted.names or was_lazy):
         lazy_form.check_can_be_lazy(source, wanted, api)
@@ -151,7 +164,27 @@ def _sync_package(
         files[lazy_form.stub_path(init)] = None
     found = {path: path.read_bytes() if path.is_file() else None for path in files}
     changes = [FileChange(p, found[p], files[p]) for p in files if found[p] != files[p]]
-    return tuple(wanted.all_names), changes, wanted.remarks
+    return tuple(wanted.all_names), changes, [*wanted.remarks, *remarks]
+
+
+def _without_extras(
+    init: Path, api: PublicApi, imported: set[str], extras: frozenset[str]
+) -> tuple[PublicApi, list[str]]:
+    """Leave out modules that need an extra, but those that the file imports already."""
+    look = ExtraImports(init.parent, find_dotted_name(init.parent), extras)
+    needed = {
+        name: found
+        for name in (*api.modules, *api.subpackages)
+        if name not in imported and (found := look.find(name))
+    }
+    remarks = [
+        f"{init}: {name} imports '{found}', which only an extra brings, so it is not imported "
+        "here; --lazy imports it when it is used"
+        for name, found in needed.items()
+    ]
+    modules = {name: public for name, public in api.modules.items() if name not in needed}
+    subpackages = tuple(name for name in api.subpackages if name not in needed)
+    return replace(api, modules=modules, subpackages=subpackages), remarks
 
 
 def _check_syntax(new: SourceFile) -> None:
@@ -168,15 +201,18 @@ def _check_syntax(new: SourceFile) -> None:
 
 def _read_line_length(path: Path) -> int:
     """The line length that the nearest pyproject.toml gives ruff or black."""
+    tool = _read_nearest(path).get("tool", {})
+    tables = [tool.get(name) for name in ("ruff", "black")] if isinstance(tool, dict) else []
+    found = [table.get("line-length") for table in tables if isinstance(table, dict)]
+    return next((width for width in found if isinstance(width, int)), _WIDTH)
+
+
+def _read_nearest(path: Path) -> dict[str, Any]:
+    """The nearest pyproject.toml, in the folder or above it."""
     for folder in (path.absolute(), *path.absolute().parents):
         if (folder / "pyproject.toml").is_file():
-            tool = _read_pyproject(folder).get("tool", {})
-            tables = (
-                [tool.get(name) for name in ("ruff", "black")] if isinstance(tool, dict) else []
-            )
-            found = [table.get("line-length") for table in tables if isinstance(table, dict)]
-            return next((width for width in found if isinstance(width, int)), _WIDTH)
-    return _WIDTH
+            return _read_pyproject(folder)
+    return {}
 
 
 def _read_pyproject(folder: Path) -> dict[str, Any]:
