@@ -119,6 +119,7 @@ def closed(served: Place, tmp_path: Path) -> tuple[Place, dict[str, str]]:
         "group": "staff",
         "names": "hidden",
         "notice": "0a",
+        "place": "0",
     }
 
 

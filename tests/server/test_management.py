@@ -302,6 +302,7 @@ def test_every_rule_of_the_command_line_can_be_set_over_http(served: Place, tmp_
         "v3": True,
         "redirect": True,
         "lazy": True,
+        "images": "proxied",
         "prefer": "own",
         "offered_releases": 3,
     }

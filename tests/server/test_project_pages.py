@@ -186,11 +186,27 @@ def test_a_description_fits_under_the_headings_of_its_page() -> None:
     assert '<h3 id="user-content-t">T</h3><h6>x</h6><pre>x</pre>☑ a' in html
     assert 'tabindex="0"' in html and "</table></div>" in html
     assert find_images(html) == ["https://e.org/i?a=1&b=2"]
-    assert '<span class="no-image">image</span></a>' in replace_images(html, None)
-    assert '<img src="/x/0" alt="image"' in replace_images(html, lambda place: f"/x/{place}")
+    assert '<span class="no-image">image</span></a>' in replace_images(html)
+    assert '<img src="/x/0" alt="image"' in replace_images(html, ["/x/0"])
 
 
 def test_a_conda_package_alone_is_listed_beside_a_wheel(served: Place, tmp_path: Path) -> None:
     served.publish(make_conda(tmp_path, "rope-ladder", "0.3"))
     page = served.get("/main/project/rope-ladder/0.3").text
     assert "conda install" in page and "pip install" not in page
+
+
+def test_a_project_names_what_requires_it(served: Place, tmp_path: Path) -> None:
+    served.publish(make_wheel(tmp_path, "typing-extensions", "4.0"))
+    served.publish(make_wheel(tmp_path, "typing", "1.0"))
+    served.publish(make_wheel(tmp_path, "uses-it", "1.0", "Requires-Dist: typing_extensions>=4"))
+    served.publish(make_wheel(tmp_path, "uses-it", "0.9", "Requires-Dist: typing"))
+    extra = "Requires-Dist: typing; extra == 'x'", "Provides-Extra: x"
+    served.publish(make_wheel(tmp_path, "by-an-extra", "1.0", *extra))
+    page = served.get("/main/project/typing-extensions").text
+    assert 'href="/main/project/uses-it">uses-it' in page and "Required by" in page
+    assert "Required by" not in served.get("/main/project/typing").text
+    served.publish(make_native_conda(tmp_path))
+    served.publish(make_conda(tmp_path, "zlib", "1.3"))
+    assert 'href="/main/project/libmesh">' in served.get("/main/project/zlib").text
+    assert "Required by" not in served.get("/main/project/uses-it").text

@@ -78,6 +78,7 @@ COMMANDS: dict[str, tuple[str, list[tuple[str, dict[str, Any]]]]] = {
         "v3 yes|no (/CHANNEL/v3 lists wheels, for conda-pypi), "
         "redirect yes|no (readers of files are sent to the object store), "
         "lazy yes|no (/CHANNEL/lazy lists what nobody fetched, for pixi and rattler), "
+        "images blocked|proxied (whether images of descriptions are shown), "
         "prefer conda-forge|own (whose packages /lazy lists of a name that both have), "
         "offered-releases N (how many of each project)",
         [("channel", {}), ("rule", {}), ("value", {})],

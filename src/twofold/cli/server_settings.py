@@ -228,6 +228,12 @@ SERVING = (
     ServerOption(
         "log-reads", _parse_flag, False, "log every request, not only changes and failures"
     ),
+    ServerOption(
+        "image-host",
+        _parse_list,
+        [],
+        "internal host (or host:port) that images of descriptions may be loaded from; repeatable",
+    ),
     ServerOption("site-name", str, "twofold", "name of the registry on its pages"),
     ServerOption("site-notice", str, "", "text at the top of every page"),
     ServerOption("site-logo", Path, None, "picture beside the name: SVG, PNG, JPEG or WebP"),
@@ -275,6 +281,7 @@ def read_settings(
         send_timeout=values["send_timeout"],
         connections_per_address=values["connections"],
         spool_quota=values["spool_quota"],
+        image_hosts=tuple(values["image_host"]),
         **{name: values[name] for name in ("site_name", "site_notice", "site_logo", "site_icon")},
         session_limits=SessionLimits(
             timedelta(days=values["session_days"]), timedelta(hours=values["session_idle_hours"])

@@ -15,6 +15,7 @@ from twofold.server.auth.issuer_client import IssuerClient
 from twofold.server.auth.login_throttle import LoginThrottle
 from twofold.server.auth.oidc import Issuers
 from twofold.server.context import Registry
+from twofold.server.proxy.images import ImageCache
 from twofold.server.registry.browsing.search_index import fill_search_index
 from twofold.server.settings import Settings
 from twofold.server.store import Blobs, Database
@@ -33,7 +34,7 @@ from twofold.server.web.account import invitation, issuer, second_factor, sign_i
 from twofold.server.web.credentials import StripToken
 from twofold.server.web.manage import pages as manage_pages
 from twofold.server.web.manage import upload
-from twofold.server.web.pages import channels, downloads, feeds, inside, projects, site
+from twofold.server.web.pages import channels, downloads, feeds, images, inside, projects, site
 from twofold.server.web.pages.error_pages import ErrorPages, with_page
 from twofold.server.web.request_body import Spool
 from twofold.server.web.status import Metrics
@@ -97,6 +98,7 @@ def create_app(settings: Settings, registry: Registry | None = None) -> Applicat
             *feeds.routes,
             *inside.routes,
             *channels.routes,
+            *images.routes,
             *projects.routes,
             *conda.routes,
         ],
@@ -117,5 +119,6 @@ def create_app(settings: Settings, registry: Registry | None = None) -> Applicat
     app.state.metrics = Metrics()
     app.state.registry = registry = registry or open_registry(settings)
     app.state.spool = Spool(registry.spool, settings.largest_file, settings.spool_quota)
+    app.state.images = ImageCache(settings.data / "images", settings.image_hosts)
     app.state.throttle = LoginThrottle(registry.database, registry.clock)
     return app

@@ -45,7 +45,8 @@ class Settings:
     wherever a full URL is; '' means the one that each request names. `trusted_proxies` are the
     addresses and networks whose X-Forwarded-For and -Proto are believed, and which may open any
     number of connections. `head_timeout` is in seconds, and so is `send_timeout`, the time after
-    which a client that does not read its response is cut off. The pages for people show
+    which a client that does not read its response is cut off. `image_hosts` are those with an
+    internal address that images of descriptions may be loaded from. The pages for people show
     `site_name`, `site_notice` on every page, and the pictures `site_logo` and `site_icon`.
     `second_factor` is who must have one (`server.auth.second_factor`); at `issuer` people sign in
     without a password of ours.
@@ -68,6 +69,7 @@ class Settings:
     send_timeout: float = 60.0
     connections_per_address: int = 256
     spool_quota: int = 64 << 30
+    image_hosts: tuple[str, ...] = ()
     site_name: str = "twofold"
     site_notice: str = ""
     site_logo: Path | None = None

@@ -8,7 +8,7 @@ with `user-content-` already, as none of the page does.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Sequence
 from html import escape, unescape
 
 #: How much deeper headings become: the page has an h1, and the description an h2 of its own.
@@ -69,19 +69,17 @@ def find_images(html: str) -> list[str]:
     return [unescape(source[1]) if source else "" for source in sources]
 
 
-def replace_images(html: str, address_of: Callable[[int], str] | None) -> str:
-    """Replace each image by its text, or let it come from `address_of` its place (from 0)."""
-    place = -1
+def replace_images(html: str, addresses: Sequence[str] = ()) -> str:
+    """Let each image come from the address of its place, or replace it by its text: '' or none."""
+    rest = iter(addresses)
 
     def replace(found: re.Match[str]) -> str:
-        nonlocal place
-        place += 1
+        address = next(rest, "")
         text = _ALT.search(found[1])
         alt = text[1] if text else ""
-        if address_of is None:
+        if not address:
             return f'<span class="no-image">{alt}</span>' if alt.strip() else ""
         size = "".join(f' {name}="{value}"' for name, value in _SIZE.findall(found[1]))
-        source = escape(address_of(place))
-        return f'<img src="{source}" alt="{alt}"{size} loading="lazy" decoding="async">'
+        return f'<img src="{escape(address)}" alt="{alt}"{size} loading="lazy" decoding="async">'
 
     return _IMAGE.sub(replace, html)

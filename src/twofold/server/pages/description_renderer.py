@@ -45,6 +45,9 @@ BATCH = 50
 #: What the process is given of the environment: nothing secret.
 _ENVIRONMENT = ("PATH", "PYTHONPATH", "SYSTEMROOT", "LANG", "LC_ALL")
 
+#: Begins what is hashed for a key: another one renders all descriptions anew.
+FORM = b"2\n"
+
 #: The id of a project and the SHA-256 of the metadata.
 DescriptionKey = tuple[int, str]
 
@@ -73,8 +76,8 @@ def render_release(
 
 
 def make_key(file: StoredFile) -> DescriptionKey:
-    """Return the key of a file's description."""
-    return file.project_id, hashlib.sha256(file.metadata).hexdigest()
+    """Return the key of a file's description, as this version renders it."""
+    return file.project_id, hashlib.sha256(FORM + file.metadata).hexdigest()
 
 
 @dataclass

@@ -11,10 +11,12 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from twofold.convert.wheel_tags import abis_for_tags, subdirs_for_tags
 from twofold.errors import BadFile, TwofoldError
 from twofold.formats.core_metadata import CoreMetadata, parse_metadata
+from twofold.names import normalize_name, requirement_name
 from twofold.server.admission.licenses import list_licenses
 from twofold.server.model import StoredFile
+from twofold.server.pages.release_facts import read_match_spec
 from twofold.server.store.search.contents import FileFacts
-from twofold.server.store.search.words import make_facet
+from twofold.server.store.search.words import make_facet, make_requirement_token
 
 #: The versions of Python that a search can ask for.
 PYTHONS = tuple(f"3.{minor}" for minor in range(6, 17))
@@ -111,13 +113,15 @@ def _to_pep_440(clause: str) -> str:
 class ReleaseText:
     """What a file says of its project: summary, words for a search, licenses."""
 
-    __slots__ = ("licenses", "short", "summary", "text")
+    __slots__ = ("licenses", "requires", "short", "summary", "text")
 
     def __init__(self, file: StoredFile | None) -> None:
         self.summary = self.short = self.text = ""
         self.licenses: list[str] = []
+        self.requires: set[str] = set()
         if file is None:
             return
+        self.requires = _find_required_names(file)
         if file.kind.is_conda:
             self._read_about(file)
             return
@@ -146,8 +150,23 @@ class ReleaseText:
         self.licenses = [word for word in words if word.upper() not in ("AND", "OR", "WITH")]
 
     def make_facets(self) -> set[str]:
-        """Return the tokens of its licenses."""
-        return {make_facet("l", name) for name in self.licenses[:20]}
+        """Return the tokens of its licenses and of what it requires."""
+        licenses = {make_facet("l", name) for name in self.licenses[:20]}
+        return licenses | {make_requirement_token(name) for name in self.requires}
+
+
+#: The most names that a project requires which lead back to it.
+MAX_REQUIRED = 500
+
+
+def _find_required_names(file: StoredFile) -> set[str]:
+    """Return the normalised names of what a file requires, extras apart."""
+    if file.kind.is_conda:
+        names = [read_match_spec(spec).key for spec in file.depends[:MAX_REQUIRED]]
+    else:
+        plain = [one for one in file.depends[:MAX_REQUIRED] if "extra ==" not in one]
+        names = [normalize_name(name) for name in map(requirement_name, plain) if name]
+    return set(filter(None, names))
 
 
 #: The longest summary that is kept (characters).

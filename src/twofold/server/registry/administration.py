@@ -53,6 +53,7 @@ RULES: Mapping[str, Callable[[str], Any]] = {
     "v3": lambda word: _parse_choice(word, ("yes", "no")) == "yes",
     "redirect": lambda word: _parse_choice(word, ("yes", "no")) == "yes",
     "lazy": lambda word: _parse_choice(word, ("yes", "no")) == "yes",
+    "images": lambda word: _parse_choice(word, ("blocked", "proxied")),
     "prefer": lambda word: _parse_choice(word, ("conda-forge", "own")),
     "offered-releases": lambda word: _parse_number(word, 1, 100),
 }

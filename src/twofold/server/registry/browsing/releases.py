@@ -14,6 +14,8 @@ from twofold.server.proxy.fetch import has_upstream
 from twofold.server.store import files as files_store
 from twofold.server.store.browsing import releases
 from twofold.server.store.browsing.releases import LabelledRelease, ReleaseFile
+from twofold.server.store.search import find
+from twofold.server.store.search.listings import Listing
 from twofold.server.store.upstreams import CONDA, PYPI
 
 
@@ -125,6 +127,19 @@ class LinkedNames:
         """Return the project's name in the page's address; '' where there is no page."""
         key = self.local.get(name) or self.local.get(normalize_name(name), "")
         return key or (normalize_name(name) if self.pip_upstream and not is_conda else "")
+
+
+#: The dependents that a page names; there may be more.
+MAX_DEPENDENTS = 30
+
+
+def find_dependents(
+    registry: Registry, channel: Channel, project: Project
+) -> tuple[list[Listing], int]:
+    """Return projects of the channel that require this one, and how many there are."""
+    names = {project.key, normalize_name(project.conda_name or project.key)}
+    with registry.database.read() as db:
+        return find.find_dependents(db, channel.id, names, MAX_DEPENDENTS)
 
 
 def find_upstream_sides(registry: Registry, channel: Channel) -> tuple[bool, bool]:

@@ -21,7 +21,13 @@ from twofold.server.store.search.listings import (
     list_page,
 )
 from twofold.server.store.search.text_index import get_text_index
-from twofold.server.store.search.words import Condition, make_facet, make_tiers, one_of
+from twofold.server.store.search.words import (
+    Condition,
+    make_facet,
+    make_requirement_token,
+    make_tiers,
+    one_of,
+)
 
 #: The most hits that are ranked; a search that has more says so.
 MAX_RANKED = 1000
@@ -103,6 +109,19 @@ def find_projects(
     ids = list(found)[:MAX_RANKED]
     is_capped = is_capped or len(found) > MAX_RANKED
     return SearchResult(list_listings(db, ids[start : start + count]), len(ids), is_capped)
+
+
+def find_dependents(
+    db: Connection, channel_id: int, names: Collection[str], count: int
+) -> tuple[list[Listing], int]:
+    """Return the first `count` projects of a channel that require one of these, and how many do.
+
+    By what describes them: their newest release. `names` are normalised.
+    """
+    tokens = one_of(make_requirement_token(name) for name in sorted(names))
+    hits = _find(db, (tokens, one_of([f"c:{channel_id}"])), {channel_id})
+    hits.sort(key=itemgetter(1))
+    return list_listings(db, [hit[2] for hit in hits[:count]]), len(hits)
 
 
 def _find(db: Connection, condition: Condition, allowed: Collection[int]) -> list[_Hit]:

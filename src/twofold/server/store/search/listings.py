@@ -23,7 +23,7 @@ from twofold.server.store.search.text_index import get_text_index
 MARK = "search-index"
 
 #: The rules: a store with other rows is filled anew. Raise it when rows or tokens change.
-RULES = "1"
+RULES = "2"
 
 
 @dataclass(frozen=True, slots=True)

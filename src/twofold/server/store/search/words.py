@@ -3,7 +3,8 @@
 A document is a set of tokens `class:word`. Classes: `k` the whole name without separators, `i` its
 endings (a query's beginning finds any part of a name), `w` the words of the name, `s` these and
 those of summary and keywords, `t` all words; of what is filtered by: `c` channel, `f` world, `p`
-platform, `l` license, `y` Python. A query is tried as `k`, `w`, `i`, `s` and `t`, in this order.
+platform, `l` license, `y` Python; `d` what it requires. A query is tried as `k`, `w`, `i`, `s` and
+`t`, in this order.
 """
 
 from __future__ import annotations
@@ -72,6 +73,11 @@ class Document:
 def make_facet(kind: str, value: str) -> str:
     """Return the token of a value to filter by: `l`, 'Apache-2.0' -> 'l:apache20'."""
     return f"{kind}:{''.join(split_words(value, MAX_TERMS * 2))[:MAX_WORD]}"
+
+
+def make_requirement_token(name: str) -> str:
+    """Return the token of a project that requires one of this normalised name."""
+    return f"d:{re.sub('[^a-z0-9]', ':', name)}"
 
 
 @dataclass(frozen=True, slots=True)

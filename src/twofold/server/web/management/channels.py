@@ -51,6 +51,7 @@ RULES = {
     "v3": flag("whether /CHANNEL/v3 lists wheels"),
     "redirect": flag("whether readers of files are sent to the object store"),
     "lazy": flag("whether /CHANNEL/lazy lists what nobody fetched"),
+    "images": choice("whether images of descriptions are shown", "blocked", "proxied"),
     "prefer": choice("whose packages /lazy lists of a name that both have", "conda-forge", "own"),
     "offered_releases": number("releases of each project that are offered", 1, 100),
 }

@@ -75,6 +75,7 @@ SCHEMAS: dict[str, dict[str, Any]] = {
         v3=FLAG,
         redirect=FLAG,
         lazy=FLAG,
+        images=TEXT,
         prefer=TEXT_OR_NULL,
         offered_releases=COUNT_OR_NULL,
     ),
@@ -212,6 +213,7 @@ def serialize_channel(found: Channel) -> dict[str, Any]:
         "v3": rules.get("v3", False),
         "redirect": rules.get("redirect", False),
         "lazy": rules.get("lazy", False),
+        "images": rules.get("images", "blocked"),
         "prefer": rules.get("prefer"),
         "offered_releases": rules.get("offered-releases"),
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import quote
 
 from markupsafe import Markup
 from starlette.requests import Request
@@ -15,7 +16,7 @@ from twofold.names import normalize_name
 from twofold.server.context import Registry, not_found
 from twofold.server.model import Actor, Channel, Project, View
 from twofold.server.pages import conda_pages
-from twofold.server.pages.description_html import replace_images
+from twofold.server.pages.description_html import find_images, replace_images
 from twofold.server.pages.description_renderer import render_release
 from twofold.server.pages.release_facts import (
     Dependency,
@@ -25,6 +26,7 @@ from twofold.server.pages.release_facts import (
     read_python_facts,
 )
 from twofold.server.proxy import listings
+from twofold.server.proxy.images import can_be_fetched
 from twofold.server.proxy.listings import RemoteListing
 from twofold.server.registry import queries
 from twofold.server.registry.browsing import releases
@@ -113,6 +115,8 @@ _NOTHING: dict[str, Any] = {
     "extras": [],
     "common": [],
     "provenance": [],
+    "dependents": [],
+    "dependent_count": 0,
     "labels": [],
     "platforms": [],
     "uploaders": [],
@@ -178,6 +182,7 @@ class _Page:
         uploaders = releases.name_uploaders(self.registry, self.files)
         notes = release_view.FileNotes(uploaders, missing)
         key = self.project.key
+        dependents, count = releases.find_dependents(self.registry, self.channel, self.project)
         alone = not linked.conda_upstream
         outside = (
             bool(self.python) and release_view.is_outside(requires),
@@ -192,6 +197,8 @@ class _Page:
             "common": builds["common"],
             "builds": builds["builds"],
             "groups": release_view.group_files(self.files, self.base, key, notes),
+            "dependents": dependents,
+            "dependent_count": count,
             "provenance": release_view.read_provenance(self.files),
             "labels": sorted({label for file in self.packages for label in file.labels}),
             "platforms": sorted({file.subdir for file in self.packages}),
@@ -209,10 +216,21 @@ class _Page:
         if source is None:
             return ReleaseFacts(), Markup()
         if not source.kind.is_conda:
-            return read_python_facts(source.metadata), Markup(replace_images(html, None))
+            return read_python_facts(source.metadata), self._place_images(html)
         facts = read_conda_facts(source.metadata, source.about or "")
         text = Markup('<p class="as-written">{}</p>').format(facts.description)
         return facts, text if facts.description else Markup()
+
+    def _place_images(self, html: Markup) -> Markup:
+        """Let images come through the registry where the channel's rule says so."""
+        if self.channel.settings.get("images") != "proxied":
+            return Markup(replace_images(html))
+        own = f"{self.base}/project/{self.project.key}/{quote(self.release.version, safe='')}"
+        addresses = [
+            f"{own}/-/images/{place}" if can_be_fetched(url) else ""
+            for place, url in enumerate(find_images(html))
+        ]
+        return Markup(replace_images(html, addresses))
 
     def _find_linked(self, facts: ReleaseFacts) -> LinkedNames:
         names = {one.key for one in facts.requires}

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 from twofold.artifact import Kind
 from twofold.server.model import StoredFile
@@ -103,7 +104,6 @@ def describe_file(file: StoredFile, base: str, project: str, notes: FileNotes) -
     path = file.basename if file.subdir else make_file_path(file)
     return {
         "name": file.filename,
-        "basename": file.basename,
         "url": f"{base}/{path}",
         "sha256": file.sha256,
         "size": format_size(file.size),
@@ -114,7 +114,7 @@ def describe_file(file: StoredFile, base: str, project: str, notes: FileNotes) -
         "labels": sorted(file.labels) if file.kind.is_conda else [],
         "is_converted": file.made_from is not None,
         "yanked": file.yanked,
-        "metadata": f"{base}/{path}.metadata" if file.kind is Kind.WHEEL else "",
+        "inside": f"{base}/project/{project}/-/files/{quote(file.basename)}",
         "provenance": _link_provenance(file, base, project),
         "remarks": [text for text in (file.remark, notes.remarks.get(file.id)) if text],
     }
