@@ -166,6 +166,51 @@ def test_a_release_packed_again_with_a_suffix_is_a_warning(
     assert {name: judged[name] for name in judged if name == "TF103"} == found
 
 
+@pytest.mark.parametrize(
+    "source",
+    [
+        "__version__ = '0'\ndef f():\n    global __version__\n    __version__ = g()\nf()",
+        "__version__ = '0'\n__version__ = g()",
+        "__version__: str = '0'\nif g:\n    __version__ = g()",
+        "__version__ = '0'\ntry:\n    from ._version import __version__\nexcept ImportError: ...",
+        "__version__ = '0'\nfrom .a import v as __version__\n__all__ = ['__version__']",
+        "__version__ = '0'\nfor __version__ in g: ...",
+    ],
+)
+@pytest.mark.parametrize("further", ["", "x: int = 0; y = 1\n"])
+def test_a_version_that_is_bound_again_is_not_judged(
+    project: Callable[..., Path], source: str, further: str
+) -> None:
+    root = project(code(f"def g(): return '1.0.0'\n{source}\n{further}", a="v = 1"))
+    assert "TF103" not in codes(root)
+
+
+def test_versions_of_inner_packages_are_their_own(project: Callable[..., Path]) -> None:
+    root = project({"src/pkg/client/_version.py": "__version__ = '0.0.1'\n"})
+    assert "TF103" not in codes(root)
+    root = project({"src/pkg/_version.py": "__version__ = '0.0.1'\n"}, name="other")
+    assert "TF103" in codes(root)
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        ("import sys\nsys.meta_path.append(Finder())", False),
+        ("import sys\nsys.path_hooks.append(find)\n__path__ = ['zipped']", False),
+        ("import sys, json\nsys.modules[__name__ + '.a'] = json", False),
+        ("import sys, json\nsys.modules.setdefault('pkg.extern.a', json)", False),
+        ("__path__.insert(0, 'elsewhere')", False),
+        ("import sys\nprint(sys.path, globals())", True),
+    ],
+)
+def test_modules_that_a_package_makes_are_not_missing(
+    project: Callable[..., Path], source: str, found: bool
+) -> None:
+    files = {"src/pkg/extern/__init__.py": source + "\n"}
+    root = project({**code("from pkg.extern.a import b\nfrom .extern.a.c import d"), **files})
+    assert ("TF105" in codes(root)) == found
+
+
 @pytest.mark.skipif(HERE >= 12, reason="this Python reads it: then TF108 speaks")
 @pytest.mark.parametrize(
     ("source", "what"),

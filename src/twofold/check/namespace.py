@@ -66,7 +66,12 @@ class Namespace:
 
     def exists(self, module: str) -> bool:
         """Whether a module, a compiled module or a package has this name."""
-        return module in self._modules or module in self._opaque or module in self._packages
+        if module in self._modules or module in self._opaque or module in self._packages:
+            return True
+        above = module.rpartition(".")[0]
+        while above and above not in self._modules:
+            above = above.rpartition(".")[0]
+        return bool(above) and self._modules[above].facts.adds_modules
 
     def has_name(self, module: str, name: str) -> bool:
         """Whether `from module import name` can work."""

@@ -21,6 +21,11 @@ _OPEN_WORDS = b"""
     globals() locals() vars() sys.modules[ setattr( apipkg lazy_loader lazy.attach extend_path(
     declare_namespace(
 """.split()
+#: Ways to make modules importable that are no files of the package: an entry in sys.modules, a
+#: finder, a further folder.
+_MODULE_WORDS = (
+    b"sys.modules[ sys.modules.setdefault( sys.modules.update( meta_path __path__".split()
+)
 _EXEC = expression(rb"e(?<!\w.)xec\(")
 _HAS_NAMESPACE = expression(rb"\((?:\s++|#.*+\n){0,20}+__name__")
 #: A module that is handed over by its name may come back with more in it.
@@ -48,7 +53,8 @@ class Facts(NamedTuple):
     `is_open` says that the module may have more names than can be read, `is_shared` that it is a
     namespace of several projects (as it was declared before PEP 420). `version` is what is
     assigned to `__version__`, and its line. `given` are names that the module sets in others
-    (`other.name = ...`), by what it calls those.
+    (`other.name = ...`), by what it calls those. `adds_modules` says that there may be modules
+    below it that are no files.
     """
 
     mistake: SyntaxMistake | None = None
@@ -60,6 +66,7 @@ class Facts(NamedTuple):
     features: tuple[Feature, ...] = ()
     is_shared: bool = False
     assigned_elsewhere: dict[str, list[str]] = {}  # noqa: RUF012 (never changed)
+    adds_modules: bool = False
 
     @property
     def all_imports(self) -> tuple[Import, ...]:
@@ -77,6 +84,11 @@ def is_open(source: bytes) -> bool:
         and _HAS_NAMESPACE.search(source) is not None
         and _PASSES_NAMESPACE.search(source) is not None
     )
+
+
+def adds_modules(source: bytes) -> bool:
+    """Whether a package may have modules that are no files of it."""
+    return any(word in source for word in _MODULE_WORDS)
 
 
 def is_shared(source: bytes) -> bool:
@@ -104,6 +116,7 @@ def to_json(facts: Facts) -> list[Any]:
         facts.features,
         facts.is_shared,
         facts.assigned_elsewhere,
+        facts.adds_modules,
     ]
 
 
@@ -111,7 +124,7 @@ def from_json(value: list[Any]) -> Facts:
     """The way back from `to_json`. Raises TypeError, ValueError, LookupError or AttributeError for
     other values.
     """
-    mistake, imports, defined, exported, is_open, version, found, is_shared, given = value
+    mistake, imports, defined, exported, is_open, version, found, is_shared, given, adds = value
     return Facts(
         SyntaxMistake(*mistake) if mistake else None,
         tuple(Import(i[0], i[1], tuple(i[2]), *i[3:]) for i in imports),
@@ -122,4 +135,5 @@ def from_json(value: list[Any]) -> Facts:
         tuple((minor, what, line) for minor, what, line in found),
         bool(is_shared),
         {base: list(names) for base, names in given.items()},
+        bool(adds),
     )

@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Iterable, Iterator, Sequence
 
 from twofold.check.facts.compiling import find_mistake
-from twofold.check.facts.model import Facts, is_open, is_shared
+from twofold.check.facts.model import Facts, adds_modules, is_open, is_shared
 from twofold.check.facts.signs import has_lazy_annotations
 from twofold.check.facts.syntax import find_features
 from twofold.source_analysis.definitions import defined_names, find_dunder_all
@@ -57,6 +57,7 @@ def parse_valid(source: bytes) -> Facts:
         ),
         is_shared=is_shared(source),
         assigned_elsewhere=find_attribute_assignments(tree),
+        adds_modules=adds_modules(source),
     )
 
 
@@ -133,7 +134,7 @@ def find_attribute_assignments(tree: ast.Module) -> dict[str, list[str]]:
 
 
 def find_version(tree: ast.Module) -> tuple[str, int]:
-    """What is assigned to `__version__`, and its line."""
+    """What is assigned to `__version__`, and its line; ('', 0) where more than that may bind it."""
     found = ("", 0)
     for node in tree.body:
         targets = node.targets if isinstance(node, ast.Assign) else []
@@ -143,4 +144,17 @@ def find_version(tree: ast.Module) -> tuple[str, int]:
             value = getattr(node, "value", None)
             if isinstance(value, ast.Constant) and isinstance(value.value, str):
                 found = value.value, node.lineno
-    return found
+    return found if found[1] and _is_bound_once(tree, "__version__") else ("", 0)
+
+
+def _is_bound_once(tree: ast.Module, name: str) -> bool:
+    """Whether one statement of a module binds a name, functions that declare it global included."""
+    bindings = 0
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name):
+            bindings += node.id == name and isinstance(node.ctx, ast.Store)
+        elif isinstance(node, ast.alias):
+            bindings += name in (node.asname, node.name)
+        elif isinstance(node, ast.Global):
+            bindings += name in node.names
+    return bindings == 1

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from functools import cached_property
 
-from twofold.check.facts.model import Facts, is_open, is_shared
+from twofold.check.facts.model import Facts, adds_modules, is_open, is_shared
 from twofold.check.facts.signs import has_lazy_annotations, may_need_newer
 from twofold.source_analysis.outline import may_import_inside, read_outline
 from twofold.source_analysis.top_level import split_top_level
@@ -46,6 +46,8 @@ class QuickFacts:
                 self.version = parse.find_version(outline.tree)
             if self.exported is None:
                 self.exported = find_dunder_all(outline.tree)
+        if any(name == "__version__" for name, _ in outline.further):
+            self.version = ("", 0)  # a function sets it
 
     @cached_property
     def full(self) -> Facts:
@@ -81,6 +83,11 @@ class QuickFacts:
     def is_shared(self) -> bool:
         """Whether it is a namespace of several projects."""
         return is_shared(self._source)
+
+    @cached_property
+    def adds_modules(self) -> bool:
+        """Whether there may be modules below it that are no files."""
+        return adds_modules(self._source)
 
     @cached_property
     def features(self) -> tuple[Feature, ...]:

@@ -103,7 +103,8 @@ def version_mismatch(code: SourceCode) -> Iterator[Violation]:
         return
     for module in code.modules.values():
         written, line = module.facts.version
-        is_top = "." not in module.name or module.name.endswith((".__about__", "._version"))
+        inner = module.name.partition(".")[2]
+        is_top = inner in ("", "__about__", "_version")
         if not written or written == version or not is_top or module.is_vendored:
             continue
         severity = _judge_versions(written, version)
