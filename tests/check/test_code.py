@@ -193,6 +193,41 @@ def test_versions_of_inner_packages_are_their_own(project: Callable[..., Path]) 
 
 
 @pytest.mark.parametrize(
+    ("source", "needs", "found"),
+    [
+        ("import dataclasses", 'dataclasses; python_version < \\"3.7\\"', []),
+        ("from contextvars import ContextVar", "contextvars>=2", []),
+        ("import graphlib", "Graphlib_Backport", []),
+        ("import graphlib", "dataclasses", ["TF109"]),
+        ("import dataclasses", "data-classes", ["TF109"]),
+    ],
+)
+def test_a_backport_brings_a_newer_module(
+    project: Callable[..., Path], source: str, needs: str, found: list[str]
+) -> None:
+    toml = {'">=3.9"': '">=3.6"', "dependencies = []": f'dependencies = ["{needs}"]'}
+    assert [one for one in codes(project(code(source), toml)) if one == "TF109"] == found
+
+
+@pytest.mark.parametrize(
+    ("path", "severity"),
+    [
+        ("src/pkg/contrib/django/models.py", "warning"),
+        ("src/pkg/integrations/flask.py", "warning"),
+        ("src/pydevd_plugins/extensions/pydevd_plugin_pkg.py", "warning"),
+        ("src/pkg/contributors.py", "error"),
+    ],
+)
+def test_optional_corners_of_a_package_without_imports_need_nothing(
+    project: Callable[..., Path], path: str, severity: str
+) -> None:
+    both = 'dependencies = []\n[tool.twofold]\nmodules = ["pkg", "pydevd_plugins"]'
+    toml = {"dependencies = []": both} if "pydevd" in path else {}
+    root = project({path: "import flask\n"}, toml)
+    assert severities(root)["TF111"] == severity
+
+
+@pytest.mark.parametrize(
     ("source", "found"),
     [
         ("import sys\nsys.meta_path.append(Finder())", False),

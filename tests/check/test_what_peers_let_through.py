@@ -118,7 +118,10 @@ def test_what_breaks_users_is_reported_with_its_place_and_stops_the_build(
     built = twofold("build", root)
     assert place in built.err
     assert "Traceback" not in built.err
-    if wanted in ("TF022", "TF023"):  # right for a registry of one's own: the build warns, PyPI refuses
+    if wanted in (
+        "TF022",
+        "TF023",
+    ):  # right for a registry of one's own: the build warns, PyPI refuses
         assert (built.code, "warning: " in built.err) == (0, True)
         return
     assert built.code == 1

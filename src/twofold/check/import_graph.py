@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from twofold.source_analysis.model import Import
 
 #: Parts of a dotted name that say: for those who work on the project, or write its documentation.
+#: Parts of a package, by convention, for those who have installed what they are for.
+_OPTIONAL_PARTS = ("contrib", "integrations", "plugins")
+
 _NOT_SHIPPED = ("test", "tests", "testing", "conftest", "benchmarks", "doc", "docs", "examples")
 
 _SCRIPTS = ("console_scripts", "gui_scripts")
@@ -87,8 +90,13 @@ def _is_start(name: str, importing: set[str]) -> bool:
     top, _, rest = name.partition(".")
     if not rest:
         return True
+    if top.endswith("_plugins"):  # another project's namespace for its plug-ins
+        return False
     parts = rest.split(".")
-    if any(part.startswith("_") or _is_for_developers(part) for part in parts):
+    if any(
+        part.startswith("_") or part in _OPTIONAL_PARTS or _is_for_developers(part)
+        for part in parts
+    ):
         return False
     return top not in importing
 

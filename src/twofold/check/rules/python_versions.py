@@ -6,11 +6,16 @@ from collections.abc import Iterator
 
 from twofold.check.import_graph import reachable_modules
 from twofold.check.rule_table import WARNING, Violation
+from twofold.check.rules.metadata import BACKPORTS
 from twofold.check.stdlib_versions import REMOVED, first_minor
+from twofold.names import normalize_name, requirement_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from twofold.check.context import SourceCode
+
+#: Backports whose project is called otherwise than the module.
+_RENAMED_BACKPORTS = {"enum34": "enum", "graphlib-backport": "graphlib"}
 
 
 def newer_syntax(code: SourceCode) -> Iterator[Violation]:
@@ -40,9 +45,12 @@ def newer_stdlib(code: SourceCode) -> Iterator[Violation]:
         return
     oldest = code.minors[0]
     reached = reachable_modules(code)
+    backported = _newer_modules(code)
     for module in code.modules.values():
         for found in module.facts.imports:
             if found.level or found.is_optional or found.is_typing_only or found.is_deferred:
+                continue
+            if found.top in backported:
                 continue
             minor, what = first_minor(found.module, found.names)
             if minor > oldest:
@@ -70,6 +78,13 @@ def gone_from_stdlib(code: SourceCode) -> Iterator[Violation]:
                     "provides it",
                     f"{module.path}:{found.line}",
                 )
+
+
+def _newer_modules(code: SourceCode) -> set[str]:
+    """Newer modules that a dependency brings to older Pythons under the same name."""
+    names = {normalize_name(requirement_name(text)) for text in code.dependencies}
+    renamed = {module for project, module in _RENAMED_BACKPORTS.items() if project in names}
+    return (names & BACKPORTS) | renamed
 
 
 def _backported_modules(code: SourceCode) -> set[str]:
