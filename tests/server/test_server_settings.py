@@ -29,6 +29,7 @@ VALUES = {
     "oidc_role?": "x=y:read",
     "oidc_accounts": "existing",
     "oidc_accounts?": "create",
+    "webhook_host": "ci.internal,10.0.0.1:8080",
     "session_days": "3",
     "session_days?": "5",
     "session_idle_hours": "9",
@@ -76,6 +77,8 @@ def test_a_variable_sets_what_its_option_sets(option: object) -> None:
         words = [flag, "10.0.0.0/8", flag, "::1"]
     if name == "oidc_role":
         words = [flag, "staff=team:upload", flag, "a=b=team:admin"]
+    if name == "webhook_host":
+        words = [flag, "ci.internal", flag, "10.0.0.1:8080"]
     base = ISSUER if name.startswith("oidc") else {}
     given = read_settings(parse(*words), base)
     alone = {**base, option.variable: text}  # type: ignore[attr-defined]

@@ -226,6 +226,12 @@ SERVING = (
     ),
     *ISSUER,
     ServerOption(
+        "webhook-host",
+        _parse_list,
+        None,
+        "HOST or HOST:PORT with an internal address that webhooks may have; repeatable",
+    ),
+    ServerOption(
         "log-reads", _parse_flag, False, "log every request, not only changes and failures"
     ),
     ServerOption(
@@ -288,6 +294,7 @@ def read_settings(
         ),
         second_factor=values["second_factor"],
         issuer=_make_issuer(values, environment),
+        webhook_hosts=tuple(values["webhook_host"] or ()),
     )
 
 

@@ -55,7 +55,13 @@ def open_registry(settings: Settings) -> Registry:
     with database.read() as db:
         check_no_move(db)
     blobs = Blobs(settings.objects_url)
-    registry = Registry(database, blobs, settings.spool, trust_roots=roots)
+    registry = Registry(
+        database,
+        blobs,
+        settings.spool,
+        trust_roots=roots,
+        webhook_hosts=frozenset(settings.webhook_hosts),
+    )
     fill_search_index(registry)
     return registry
 

@@ -13,13 +13,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from threading import Lock, Thread
+from threading import Event, Lock, Thread
 from typing import Any
 
 from twofold.errors import Refused
 from twofold.server.admission.vulnerabilities import AdvisoryCache
 from twofold.server.auth import permissions
 from twofold.server.auth.token_uses import TokenUses
+from twofold.server.channel_events import queue_event
 from twofold.server.model import Action, Actor, Channel, Project, StoredFile, now
 from twofold.server.pages import listing_updates, page_insertions, page_updates
 from twofold.server.pages.description_renderer import DescriptionRenderer
@@ -113,7 +114,8 @@ class BackgroundJobs:
 class Registry:
     """The database and object store of a registry, and the local spool folder for uploads.
 
-    `trust_roots` are the certificates (cryptography.x509) under which attestations are signed.
+    `trust_roots` are the certificates (cryptography.x509) under which attestations are signed,
+    `webhook_hosts` the hosts with an internal address that webhooks may have.
     """
 
     database: Database
@@ -129,6 +131,9 @@ class Registry:
     download_counter: DownloadCounter = field(default_factory=DownloadCounter, compare=False)
     trust_roots: tuple[Any, ...] = ()
     token_uses: TokenUses = field(default_factory=TokenUses, compare=False)
+
+    webhook_hosts: frozenset[str] = frozenset()
+    webhook_wakeup: Event = field(default_factory=Event, compare=False)
 
     def note_token_use(self, token_id: int, was_used: bool) -> None:
         """Note that a token is used; uses are written in the background when it is time."""
@@ -198,6 +203,8 @@ class Transaction:
         name = self.actor.name
         change = audit.AuditEntry(self.at, name, action, self.channel.name, subject, detail)
         audit.add_entry(self.db, change)
+        if queue_event(self.db, self.channel.id, change):
+            self.registry.webhook_wakeup.set()  # a sender that is too early looks again soon
 
     def rerender(self, project: Project, *changed: StoredFile, labels: Iterable[str] = ()) -> None:
         """Re-render the pages that list these files; `labels` are labels removed from them."""

@@ -27,6 +27,7 @@ from twofold.server.http_protocol import (
 )
 from twofold.server.registry import maintenance
 from twofold.server.registry.deferred_conversion import resume_conversions
+from twofold.server.registry.webhooks.sender import WebhookSender
 from twofold.server.settings import Settings
 from twofold.server.slow_readers import SlowReaders
 from twofold.server.web.fast_path import FastPath
@@ -73,7 +74,10 @@ def serve(settings: Settings, ready: Callable[[str, str | None], None]) -> None:
         scheme = "https" if settings.tls_certificate else "http"
         url = f"{scheme}://{host}:{listener.getsockname()[1]}"
         server = AnnouncingServer(make_config(app, settings), lambda: ready(url, token))
+        sender = WebhookSender(app.state.registry)
+        sender.start()
         server.run([listener])
+        sender.stop()
         app.state.registry.download_counter.flush(app.state.registry.database)
         app.state.registry.token_uses.write(app.state.registry.database)
     finally:

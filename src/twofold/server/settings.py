@@ -49,7 +49,8 @@ class Settings:
     internal address that images of descriptions may be loaded from. The pages for people show
     `site_name`, `site_notice` on every page, and the pictures `site_logo` and `site_icon`.
     `second_factor` is who must have one (`server.auth.second_factor`); at `issuer` people sign in
-    without a password of ours.
+    without a password of ours. `webhook_hosts` (HOST or HOST:PORT) have internal addresses, and may
+    get webhooks.
     """
 
     data: Path
@@ -77,6 +78,7 @@ class Settings:
     session_limits: SessionLimits = SessionLimits()
     second_factor: str = "optional"
     issuer: IssuerSettings | None = None
+    webhook_hosts: tuple[str, ...] = ()
 
     @property
     def own_audience(self) -> str:

@@ -34,6 +34,8 @@ from twofold.server.store.tables.upstreams import offers as offers
 from twofold.server.store.tables.upstreams import upstream_pages as upstream_pages
 from twofold.server.store.tables.upstreams import upstream_pins as upstream_pins
 from twofold.server.store.tables.upstreams import upstreams as upstreams
+from twofold.server.store.tables.webhooks import deliveries as deliveries
+from twofold.server.store.tables.webhooks import webhooks as webhooks
 
 users = Table(
     "users",

@@ -66,6 +66,14 @@ CHANNEL = (
     Section("Requests", "list-requests", ("ask",), ("grant", "withdraw-approval")),
     Section("Granted projects", "list-approvals", ("grant",), ("withdraw-approval",)),
     Section("Refused files", "list-refusals", (), (), "Files of upstreams that are not served."),
+    Section(
+        "Webhooks",
+        "list-webhooks",
+        ("add-webhook",),
+        ("test-webhook", "rotate-webhook-secret", "remove-webhook"),
+        "Uploads, yanks, deletions and promotions are posted to a URL, signed.",
+    ),
+    Section("Deliveries", "list-deliveries"),
     Section("Notices", "list-notices", ("add-notice",), ("remove-notice",)),
 )
 

@@ -1,8 +1,8 @@
 """The management API at /api/manage, for remote administration.
 
 endpoints           the Endpoint class, and how a request is dispatched to one
-accounts, audit_log, channels, notices, policies, projects, server_state, sign_in, upstreams
-                    the endpoints; each calls one function of the registry
+accounts, audit_log, channels, notices, policies, projects, server_state, sign_in, upstreams,
+webhooks            the endpoints; each calls one function of the registry
 parameters          JSON Schemas of request parameters, and their validation
 response_schemas    JSON Schemas of responses, and serializers
 
@@ -34,6 +34,7 @@ from twofold.server.web.management import (
     server_state,
     sign_in,
     upstreams,
+    webhooks,
 )
 from twofold.server.web.management.endpoints import (
     BASE,
@@ -54,6 +55,7 @@ ENDPOINTS = (
     *projects.ENDPOINTS,
     *notices.ENDPOINTS,
     *audit_log.ENDPOINTS,
+    *webhooks.ENDPOINTS,
     *server_state.ENDPOINTS,
 )
 
@@ -106,6 +108,7 @@ def build_document(endpoints: Iterable[Endpoint], server: str) -> dict[str, Any]
                 **notices.SCHEMAS,
                 **policies.SCHEMAS,
                 **server_state.SCHEMAS,
+                **webhooks.SCHEMAS,
             },
             "responses": {
                 "Problem": {

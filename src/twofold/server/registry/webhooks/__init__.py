@@ -1,0 +1,1 @@
+"""Webhooks: what administrators of a channel set, and the sender that delivers."""

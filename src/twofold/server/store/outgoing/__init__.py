@@ -1,0 +1,1 @@
+"""What the registry sends to others: webhooks, and the queue and log of their deliveries."""
