@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import logging
 import re
 import time
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 import requests
@@ -54,6 +56,21 @@ def test_every_change_is_seen_by_the_next_request(served: Place, tmp_path: Path)
     assert served.get(file).status_code == 200
     lifecycle.delete_release(registry, owner, "main", "my_package")
     assert served.get(file).status_code == 404
+
+
+def test_both_ways_read_the_first_of_two_credentials(served: Place, tmp_path: Path) -> None:
+    served.upload(make_wheel(tmp_path)).raise_for_status()
+    administration.change_rule(served.registry, "operator", "main", "public", "no")
+    parts = urlsplit(served.url)
+    for first, second, status in (("bad", served.token, 401), (served.token, "bad", 200)):
+        for path in ("/main/simple/my-package/", "/main/simple/my-package/?long"):
+            line = http.client.HTTPConnection(str(parts.hostname), parts.port, timeout=60)
+            line.putrequest("GET", path)
+            for token in (first, second):
+                line.putheader("Authorization", f"Bearer {token}")
+            line.endheaders()
+            assert line.getresponse().status == status, (first, path)
+            line.close()
 
 
 def test_requests_are_counted(served: Place, tmp_path: Path) -> None:

@@ -271,7 +271,9 @@ class HeadTransport:
         self._is_head_written = False
 
     def write(self, data: bytes) -> None:
-        """Write the head, or a part of the body as it is."""
+        """Write the head, or a part of the body as it is; nothing once the client has left."""
+        if self._transport.is_closing():
+            return
         if not self._is_head_written and not data.startswith(b"HTTP/1.1 100 "):
             self._is_head_written = True
             data = add_reason_phrase(data)

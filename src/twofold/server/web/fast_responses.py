@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
@@ -87,6 +86,8 @@ def parse_request(scope: Scope) -> ReadRequest | None:
     sent = dict.fromkeys(_READ_HEADERS, b"")
     for name, value in scope["headers"]:
         if name in sent:
+            if sent[name]:  # written twice: the normal route reads the first one
+                return None
             sent[name] = value
         elif name in _SLOW_PATH_HEADERS or (name == b"cookie" and _SESSION in value):
             return None
@@ -196,8 +197,7 @@ class FastResponder:
         if found is None or sha256 not in ("", found.sha256):
             return None
         etag = f'"{found.sha256}"'
-        own = make_file_headers(name, channel.public, found.is_converted)
-        headers = _file_headers(etag, own)
+        headers = _make_file_headers(etag, name, channel.public, found.is_converted)
         if request.if_none_match and names_etag(request.if_none_match, etag):
             return 304, headers, b""
         counter, database = self.registry.download_counter, self.registry.database
@@ -272,6 +272,8 @@ def _cache_control(public: bool, value: str) -> bytes:
     return cache_control(public, value).encode()
 
 
-def _file_headers(etag: str, own: Mapping[str, str]) -> Headers:
-    headers = {"etag": etag, **own}
+@lru_cache(maxsize=4096)
+def _make_file_headers(etag: str, name: str, public: bool, is_converted: bool) -> Headers:
+    """Return the headers of a file's response, made once for each file."""
+    headers = {"etag": etag, **make_file_headers(name, public, is_converted)}
     return [(key.encode(), value.encode("latin-1")) for key, value in headers.items()]
