@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
-import subprocess
-import sys
-import urllib.request
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
@@ -15,8 +11,8 @@ from typing import Any
 import pytest
 
 from tests.factories.releases import Release, hash_file, make_sdist, make_wheel
+from tests.servers.devpi import run_devpi
 from tests.servers.package_servers import FAULTS, make_hasty_policy, run_faulty_proxy
-from tests.servers.pypiserver import end_server, start_server
 from twofold.errors import ProjectErrors, Refused, Unreachable
 from twofold.publish.order import Order, prepare
 from twofold.publish.responses import RetryPolicy
@@ -28,37 +24,9 @@ VERSIONS = count(1)
 
 @pytest.fixture(scope="module")
 def devpi(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The host of a devpi-server with the index me/dev, whose files cannot be replaced."""
-    folder = tmp_path_factory.mktemp("devpi")
-    tools = Path(sys.executable).parent
-    if not (tools / "devpi-init").exists():
-        pytest.skip("devpi-server is not installed")
-    where = ["--serverdir", str(folder / "data")]
-    subprocess.run(
-        [tools / "devpi-init", *where, "--no-root-pypi"], check=True, capture_output=True
-    )
-    command = [str(tools / "devpi-server"), *where, "--host", "127.0.0.1", "--port"]
-    process, host = start_server(lambda port: [*command, str(port)], "/+api", folder / "log")
-    try:
-        _call("PUT", f"{host}/me", {"password": "pw-devpi"})
-        login = _call("POST", f"{host}/+login", {"user": "me", "password": "pw-devpi"})
-        token = f"me:{login['result']['password']}"
-        _call("PUT", f"{host}/me/dev", {"volatile": False, "bases": []}, token)
+    """The host of a devpi-server with the index me/dev."""
+    with run_devpi(tmp_path_factory.mktemp("devpi")) as host:
         yield host
-    finally:
-        end_server(process)
-
-
-def _call(method: str, address: str, value: object, token: str = "") -> Any:
-    import base64
-
-    headers = {"Content-Type": "application/json", "Accept": "application/json"}
-    if token:
-        headers["X-Devpi-Auth"] = base64.b64encode(token.encode()).decode()
-    data = json.dumps(value).encode()
-    request = urllib.request.Request(address, data, headers, method=method)
-    with urllib.request.urlopen(request, timeout=120) as response:
-        return json.loads(response.read())
 
 
 @pytest.fixture(params=["pypiserver", "devpi"])

@@ -23,8 +23,9 @@ from tests.servers.upstream import add_upstream
 from tests.servers.upstream_reads import advance_clock, files_of
 from twofold.errors import Unreachable
 from twofold.fetching import exchange
-from twofold.fetching.client import MAX_PAGE_SIZE, fetch_file, fetch_range
+from twofold.fetching.client import fetch_file, fetch_range
 from twofold.fetching.server_limits import MAX_REQUESTS, parse_retry_after
+from twofold.server.proxy import upstream_simple
 from twofold.server.proxy.remote_files import RemoteFile
 from twofold.server.proxy.upstream_conda import is_sound_record
 
@@ -172,7 +173,7 @@ def test_a_page_that_is_stored_compressed_is_read_within_limits(
         )
         advance_clock(served, hours)
         assert files_of(served, "spam") == [NAME]
-    bomb = gzip.compress(bytes(MAX_PAGE_SIZE + 1), 1)
+    bomb = gzip.compress(bytes(upstream_simple.MAX_PAGE_SIZE + 1), 1)
     upstream.answers["/simple/bomb/"] = make_answer(bomb, Content_Encoding="gzip")
     got = served.get("/main/simple/bomb/")
     assert (got.status_code, "is larger than" in got.text) == (503, True)
@@ -257,6 +258,18 @@ def test_a_response_that_comes_byte_by_byte_ends_at_its_deadline() -> None:
         pass
     assert time.monotonic() - began < 2
     upstream.close()
+
+
+def test_a_page_of_too_many_files_is_refused(
+    served: Place, upstream: RawUpstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upstream_simple, "MAX_FILES", 3)
+    names = [f"spam-{number}.0.tar.gz" for number in range(4)]
+    upstream.answers["/simple/spam/"] = make_page(*(make_entry(name, b"") for name in names))
+    got = served.get("/main/simple/spam/")
+    assert (got.status_code, "lists more than" in got.text) == (503, True)
+    upstream.answers["/simple/spam/"] = make_page(*(make_entry(name, b"") for name in names[1:]))
+    assert files_of(served, "spam") == names[1:]
 
 
 def test_a_full_disk_is_not_taken_for_a_fault_of_the_upstream() -> None:

@@ -21,16 +21,17 @@ log = logging.getLogger("twofold.server")
 QUARANTINED = "quarantined"  # PEP 792
 _STATUSES = ("active", "archived", "deprecated", QUARANTINED)
 
-#: The most files of a project. Each is kept with its hash in the database, and any reader may ask
-#: for a page; the largest projects of PyPI have some 15,000.
-MAX_FILES = 100_000
+#: The largest page of a project (bytes), and its most files. Each is kept with its hash in the
+#: database, and any reader may ask for a page. A page of 20,000 files has 3 to 6 MB.
+MAX_PAGE_SIZE, MAX_FILES = 32 << 20, 50_000
 
 _ENDINGS = (".whl", ".tar.gz", ".zip")
 
 
 def fetch_files(source: Endpoint, key: str, known: str = "") -> ListResponse | None:
     """Fetch the files of a project; None when the upstream has none. Raises Unreachable."""
-    found = fetch_page(source, f"{source.url.rstrip('/')}/{quote(key)}/", ACCEPT, known)
+    url = f"{source.url.rstrip('/')}/{quote(key)}/"
+    found = fetch_page(source, url, ACCEPT, known, MAX_PAGE_SIZE)
     if found is None or found.unchanged:
         return ListResponse(unchanged=True) if found else None
     try:
