@@ -26,6 +26,7 @@ def on_files(files: Files, *, config: MkDocsConfig) -> Files:
     made = {**reference.make_pages(), **_read_project_pages()}
     for path, text in made.items():
         files.append(File.generated(config, path, content=text))
+    files.append(File.generated(config, "reference/components.html", content=_show_components()))
     pages = [file.src_uri for file in files.documentation_pages()]
     start = (ROOT / "docs" / "README.md").read_text(encoding="utf-8")
     tabs = navigation.make_navigation(
@@ -54,6 +55,19 @@ def on_post_template(output: str, *, template_name: str, config: MkDocsConfig) -
     """The same for the page of a missing address."""
     del config
     return output.replace(SHIM, "/assets/worker.js") if template_name == "404.html" else output
+
+
+def _show_components() -> str:
+    """The components of the registry's pages, made from its templates."""
+    from twofold.server.web.pages.render import Frame, render_text
+    from twofold.server.web.pages.site import Site
+    from twofold.server.web.pages.viewer import Viewer
+
+    frame = Frame("", "https://packages.example.org", Site("twofold", "", False), Viewer())
+    page = render_text("gallery.html", frame, {})
+    for picture, file in (("logo", "logo.svg"), ("icon", "favicon.svg")):
+        page = page.replace(f'"/-/{picture}"', f'"../assets/{file}"')
+    return page
 
 
 def _read_project_pages() -> dict[str, str]:

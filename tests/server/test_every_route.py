@@ -32,6 +32,7 @@ OPEN = {
     "GET /-/icon",
     "GET /-/logo",
     "GET /-/search",
+    "GET /-/components",
     "GET /healthz",
     "GET /readyz",
     "GET /metrics",

@@ -122,6 +122,11 @@ def show_search(request: Request) -> Response:
     return render(request, "search.html", values, public=actor is ANONYMOUS)
 
 
+def show_components(request: Request) -> Response:
+    """Show every component that pages are made of, for those who change them."""
+    return render(request, "gallery.html", {}, public=True)
+
+
 def _read_query(request: Request) -> str:
     return request.query_params.get("q", "")[:MAX_QUERY]
 
@@ -146,6 +151,7 @@ def _want_any(registry: Registry, channel: Channel) -> Wanted:
 routes = [
     Route("/", show_landing),
     Route("/-/search", show_search),
+    Route("/-/components", show_components),
     Route("/{channel}", show_channel),
     Route("/{channel}/", show_channel),
     Route("/{channel}/label/{label}", show_label),

@@ -21,8 +21,8 @@ from starlette.responses import Response
 
 import twofold
 from twofold.server.web.pages.compression import compress
-from twofold.server.web.pages.site import describe_site
-from twofold.server.web.pages.viewer import describe_viewer
+from twofold.server.web.pages.site import Site, describe_site
+from twofold.server.web.pages.viewer import Viewer, describe_viewer
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -33,7 +33,7 @@ HTML_MEDIA = "text/html; charset=utf-8"
 
 
 @dataclass(frozen=True)
-class _Assets:
+class Assets:
     """The style sheet and the script of all pages, and the policy that allows them."""
 
     style: str
@@ -42,14 +42,15 @@ class _Assets:
 
 
 @cache
-def _load_assets() -> _Assets:
+def load_assets() -> Assets:
+    """Return the style sheet, the script and the policy."""
     style = _shorten((_TEMPLATES / "style.css").read_text(encoding="utf-8"))
     script = (_TEMPLATES / "page.js").read_text(encoding="utf-8").strip()
     policy = (
         f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script)}; "
         "img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     )
-    return _Assets(style, script, policy)
+    return Assets(style, script, policy)
 
 
 def _hash(text: str) -> str:
@@ -76,6 +77,34 @@ def load_environment() -> Environment:
     )
 
 
+@dataclass(frozen=True)
+class Frame:
+    """What every page has around its content; `home` and `base_url` as `render` gives them."""
+
+    home: str
+    base_url: str
+    site: Site
+    viewer: Viewer
+
+
+def render_text(template: str, frame: Frame, values: Mapping[str, Any]) -> str:
+    """Render a template to the text of a page."""
+    from markupsafe import Markup
+
+    assets = load_assets()
+    defaults = {
+        "home": frame.home,
+        "base_url": frame.base_url,
+        "site": frame.site,
+        "viewer": frame.viewer,
+        "version": twofold.__version__,
+        "style": Markup(assets.style),
+        "script": Markup(assets.script),
+        "q": "",
+    }
+    return load_environment().get_template(template).render({**defaults, **values})
+
+
 def render(
     request: Request, template: str, values: Mapping[str, Any], *, public: bool, status: int = 200
 ) -> Response:
@@ -85,24 +114,17 @@ def render(
     Every template has `home` (the registry's address as a path, to begin links with), `base_url`
     (the same as a full URL, for commands), `site`, `viewer`, `version` and `q` beside `values`.
     """
-    from markupsafe import Markup
-
-    assets = _load_assets()
     viewer = describe_viewer(request)
-    defaults = {
-        "home": request.base_url.path.rstrip("/"),
-        "base_url": str(request.base_url).rstrip("/"),
-        "site": describe_site(request.app.state.settings),
-        "viewer": viewer,
-        "version": twofold.__version__,
-        "style": Markup(assets.style),
-        "script": Markup(assets.script),
-        "q": "",
-    }
-    body = load_environment().get_template(template).render({**defaults, **values}).encode()
+    frame = Frame(
+        request.base_url.path.rstrip("/"),
+        str(request.base_url).rstrip("/"),
+        describe_site(request.app.state.settings),
+        viewer,
+    )
+    body = render_text(template, frame, values).encode()
     headers = {
         "content-type": HTML_MEDIA,
-        "content-security-policy": assets.policy,
+        "content-security-policy": load_assets().policy,
         "x-content-type-options": "nosniff",
         "referrer-policy": "same-origin",
         "cache-control": "no-cache" if public and not viewer.name else "private, no-cache",
