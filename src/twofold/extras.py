@@ -25,6 +25,7 @@ EXTRAS = {
             *("argon2", "jwt", "cryptography", "readme_renderer", "pyotp", "segno"),
         ),
     ),
+    "attest": Extra("making attestations", ("pypi_attestations", "sigstore")),
     "conda": Extra("a conda environment", ("rattler", "rattler_build")),
     "postgres": Extra("a registry on PostgreSQL", ("psycopg",)),
     "s3": Extra("a bucket", ("obstore",)),

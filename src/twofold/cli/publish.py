@@ -69,6 +69,11 @@ def parser() -> argparse.ArgumentParser:
         help="leave a name alone that another build of the version has at the target",
     )
     words.add_argument(
+        "--attestations",
+        action="store_true",
+        help="in CI: make the attestations that are missing beside the files, and send them",
+    )
+    words.add_argument(
         "--attempts",
         type=parse_attempts,
         default=5,
@@ -113,6 +118,7 @@ def run(args: argparse.Namespace) -> int:
         patience,
         parse_codes(args.ignore),
         skip_existing=args.skip_existing,
+        attests=args.attestations,
     )
     asks = can_ask(args.json)
     if not (args.dry_run or args.yes or asks):

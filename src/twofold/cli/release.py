@@ -46,6 +46,9 @@ def parser() -> argparse.ArgumentParser:
     words.add_argument("--no-git", action="store_true", help="do not check git, commit or tag")
     words.add_argument("--push", action="store_true", help="push the commit and the tag")
     words.add_argument("--sign", action="store_true", help="sign the tag with your key")
+    words.add_argument(
+        "--attestations", action="store_true", help="in CI: make attestations, as for publish"
+    )
     words.add_argument("--no-changelog", action="store_true", help="do not check the changelog")
     words.add_argument(
         "--attempts", type=parse_attempts, default=5, metavar="N", help="as for publish"
@@ -263,7 +266,9 @@ def _prepare(root: Path, files: list[Path], args: argparse.Namespace) -> Publica
     from twofold.publish.responses import RetryPolicy
 
     patience = RetryPolicy(attempts=args.attempts)
-    return prepare(Order(files, args.to, root, patience, parse_codes(args.ignore), named=False))
+    ignore = parse_codes(args.ignore)
+    order = Order(files, args.to, root, patience, ignore, named=False, attests=args.attestations)
+    return prepare(order)
 
 
 def _show(publication: Publication, as_json: bool) -> None:

@@ -17,7 +17,7 @@ from twofold.publish.journal import JOURNAL_NAME, Journal
 from twofold.publish.plan import Plan, Step, make_plan, weigh_findings
 from twofold.publish.resolve import get_default_targets, resolve_targets
 from twofold.publish.responses import RetryPolicy
-from twofold.publish.run import EventHandler, carry_out
+from twofold.publish.run import Event, EventHandler, carry_out
 from twofold.publish.targets.protocol import Target
 from twofold.publish.targets.settings import TargetSettings
 from twofold.publish.trusted_publishing import open_targets
@@ -98,7 +98,7 @@ class Order:
 
     `ignore` are codes of checks (TF408) to ignore, in addition to those of the project. `named`
     is True if the user named the files: then a target gets every kind it accepts, not only its
-    default kinds.
+    default kinds. `attests` is True if missing attestations are made.
     """
 
     files: Sequence[Path] = ()
@@ -108,6 +108,7 @@ class Order:
     ignore: Sequence[str] = ()
     named: bool = True
     skip_existing: bool = False
+    attests: bool = False
 
 
 @dataclass
@@ -123,10 +124,15 @@ class Publication:
     plan: Plan
     retry_policy: RetryPolicy
     findings: list[Finding]
+    attests: bool = False
 
     def carry_out(self, report: EventHandler) -> list[Step]:
         """Execute the plan; returns the uploads. See `run.carry_out` for the exceptions."""
         self.require_accepted()
+        if self.attests:
+            from twofold.publish.attestation_signing import sign_missing
+
+            self.plan = sign_missing(self.plan, lambda text: report(Event("step", note=text)))
         return carry_out(self.plan, self.journal, self.retry_policy, report)
 
     @property
@@ -188,10 +194,15 @@ def prepare(order: Order) -> Publication:
         plan = make_plan(
             files, targets, journal, findings, named=named, skip_existing=order.skip_existing
         )
+        if order.attests:
+            from twofold.publish.attestation_signing import plan_attestations
+
+            plan = plan_attestations(plan)
     except BaseException:
         for target in targets:
             target.close()
         raise
+    weighed = weigh_findings(findings, plan)
     return Publication(
-        files, targets, journal, plan, order.retry_policy, weigh_findings(findings, plan)
+        files, targets, journal, plan, order.retry_policy, weighed, attests=order.attests
     )
