@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.clients import build_frontends
+from tests.factories.archives import extract_all
 from tests.factories.sample_projects import EVERY, SAMPLES, BuiltFiles, call_hook, git
 from twofold.pip_config import get_uv_certificates
 from twofold_build.errors import ProjectErrors
@@ -214,7 +215,7 @@ def test_the_version_is_the_git_tags_and_then_the_sdists(project: Project, tmp_p
     import tarfile
 
     with tarfile.open(sdist) as archive:
-        archive.extractall(tmp_path / "unpacked", filter="data")
+        extract_all(archive, tmp_path / "unpacked")
     unpacked = tmp_path / "unpacked" / "git_version-1.4.0"
     assert read_project(unpacked).version == "1.4.0"
     assert call_hook("get_requires_for_build_wheel", unpacked, tmp_path / "out") == "[]"

@@ -14,6 +14,7 @@ import pytest
 from packaging.metadata import Metadata
 
 from tests.clients.checkers import CheckerFindings, run_all_checkers
+from tests.factories.archives import extract_all
 from tests.factories.sample_projects import EVERY, SAMPLES, BuiltFiles
 from tests.factories.sample_projects import call_hook as call
 from twofold_build.errors import TwofoldError
@@ -28,7 +29,7 @@ def test_the_wheel_of_the_unpacked_sdist_is_the_wheel_of_the_tree(
 ) -> None:
     files = built(each_sample)
     with tarfile.open(files.sdist) as archive:
-        archive.extractall(tmp_path, filter="data")
+        extract_all(archive, tmp_path)
     (unpacked,) = tmp_path.iterdir()
     out = tmp_path / "out"
     again = out / call("build_wheel", unpacked, out)
@@ -41,7 +42,7 @@ def test_the_sdist_of_the_unpacked_sdist_is_the_same(
 ) -> None:
     files = built(each_sample)
     with tarfile.open(files.sdist) as archive:
-        archive.extractall(tmp_path, filter="data")
+        extract_all(archive, tmp_path)
     (unpacked,) = tmp_path.iterdir()
     out = tmp_path / "out"
     again = out / call("build_sdist", unpacked, out)

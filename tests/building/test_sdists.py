@@ -19,6 +19,7 @@ from tests.clients import build_frontends
 from tests.clients.checkers import CheckerFindings, run_all_checkers
 from tests.clients.sdists import fetch_sdist
 from tests.conftest import CommandResult
+from tests.factories.archives import extract_all
 from twofold.building import BuildRequest, BuildResult, build_project
 from twofold.formats.reader import read_artifact
 
@@ -66,7 +67,7 @@ def fetched(requirement: str) -> Path:
 
 def unpacked(requirement: str, folder: Path) -> Path:
     with tarfile.open(fetched(requirement)) as archive:
-        archive.extractall(folder / "tree", filter="data")
+        extract_all(archive, folder / "tree")
     (root,) = (folder / "tree").iterdir()
     return root
 

@@ -8,6 +8,7 @@ import tarfile
 import urllib.request
 from pathlib import Path
 
+from tests.factories.archives import extract_all
 from twofold.recipe.write.from_project import find_published_sdist
 
 
@@ -27,6 +28,6 @@ def fetch_sdist(requirement: str, folder: Path) -> Path:
 def unpack_sdist(requirement: str, folder: Path) -> Path:
     """Fetch and unpack an sdist below a folder, and return the project's folder."""
     with tarfile.open(fetch_sdist(requirement, folder)) as archive:
-        archive.extractall(folder / "tree", filter="data")
+        extract_all(archive, folder / "tree")
     (root,) = (folder / "tree").iterdir()
     return root

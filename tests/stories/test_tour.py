@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import CommandResult
+from tests.factories.archives import extract_all
 
 
 def test_the_example_walks_the_whole_road_within_a_minute(
@@ -92,6 +93,6 @@ def _unpacked_sdist(requirement: str, folder: Path) -> Path:
     )
     (sdist,) = folder.glob("*.tar.gz")
     with tarfile.open(sdist) as archive:
-        archive.extractall(folder / "unpacked", filter="data")
+        extract_all(archive, folder / "unpacked")
     (project,) = (folder / "unpacked").iterdir()
     return project

@@ -29,6 +29,7 @@ from twofold.building.options import (
     stop_at_errors,
 )
 from twofold.errors import BadFile, ProjectErrors, SubprocessFailed, TwofoldError
+from twofold.formats.tar_safety import extract_member
 from twofold.names import normalize_name
 from twofold_build.diagnostics import Diagnostics
 
@@ -285,9 +286,10 @@ def open_sdist(path: str) -> Iterator[str]:
 
 
 def unpack_sdist(sdist: Path, folder: Path) -> Path:
-    """Unpack an sdist and return its one folder. The data filter refuses paths that lead out."""
+    """Unpack an sdist and return its one folder. Paths that lead out are refused."""
     with tarfile.open(sdist, "r:gz") as archive:
-        archive.extractall(folder, filter="data")
+        for member in archive:
+            extract_member(archive, member, folder)
     tops = [path for path in folder.iterdir() if path.is_dir()]
     if len(tops) != 1:
         raise SubprocessFailed(f"{sdist.name} holds {len(tops)} folders, not one (PEP 517)")

@@ -286,10 +286,14 @@ class _Sub(argparse.ArgumentParser):
 
 def run(args: argparse.Namespace) -> int:
     """Run `twofold admin`; returns the exit code."""
+    import gc
+
+    gc.disable()  # looking for cycles in what is imported takes a seventh of the start
     from twofold.cli.admin_actions import ACTIONS
     from twofold.cli.admin_releases import RowPrinter
-    from twofold.server.app import open_registry
+    from twofold.server.opening import open_registry
 
+    gc.enable()
     settings = read_settings(args)
     os.umask(0o077)  # as serve does
     if "doctor" in args:

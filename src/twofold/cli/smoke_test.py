@@ -4,19 +4,14 @@ from __future__ import annotations
 
 import argparse
 import signal
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from twofold.cli.channels import Channels, find_channels
 from twofold.cli.terminal import Parser, expand_files, note, print_json
 from twofold.errors import TwofoldError
 from twofold.extras import require_extra
-from twofold.install.auth import custom_ca_bundle
-from twofold.publish.targets.install_urls import find_install_urls, find_read_credentials
-from twofold.publish.targets.kinds import KINDS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -55,6 +50,7 @@ def parser() -> argparse.ArgumentParser:
 def run(args: argparse.Namespace) -> int:
     """Run `twofold try`; returns the exit code."""
     from twofold.cli.build import require_current
+    from twofold.cli.channels import find_channels
     from twofold.publish.files import find_release_files
 
     if not args.files:
@@ -153,6 +149,9 @@ def smoke_test_published(
     `channels` come after the target's own, and before conda-forge unless they are the only ones. A
     target whose URL for users is unknown has a failed result.
     """
+    from twofold.install.auth import custom_ca_bundle
+    from twofold.publish.targets.install_urls import find_install_urls
+
     trials: list[SmokeResult] = []
     for target in publication.targets:
         steps = [s for s in publication.plan.present if s.target is target]
@@ -184,6 +183,7 @@ def _is_channel(target: Target, url: str) -> bool:
 def _find_login(target: Target, address: str) -> Login | None:
     """The login for a URL that a target is read at."""
     from twofold.install.auth import Login
+    from twofold.publish.targets.install_urls import find_read_credentials
 
     http = getattr(target, "http", None)
     found = find_read_credentials(target.settings, http.credentials if http else None, address)
@@ -204,6 +204,8 @@ def _test_with_pip(target: Target, address: str, artifact: Artifact) -> SmokeRes
 def _test_with_conda(
     target: Target, address: str, artifact: Artifact, more: Channels
 ) -> SmokeResult:
+    import tempfile
+
     from twofold.install.auth import Login
     from twofold.install.smoke_test import CondaSmokeTest, smoke_test_with_conda
     from twofold.install.test_runner import extract_tests
@@ -230,6 +232,7 @@ def _make_failed_result(settings: TargetSettings, is_conda: bool) -> SmokeResult
     """A failed result for a target whose URL for users is unknown."""
     from twofold.install.smoke_test import SmokeResult
     from twofold.install.test_runner import SmokeStep
+    from twofold.publish.targets.kinds import KINDS
 
     what = "conda channel" if is_conda else "simple index"
     key = "index" if not is_conda and not KINDS[settings.kind].no_login else "public-url"

@@ -11,12 +11,11 @@ import json
 import os
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from threading import Lock
 from typing import NamedTuple
 
-from twofold.artifact import Artifact, compute_file_hashes
+from twofold.artifact import Artifact
 from twofold.convert.metadata_sources import (
     from_environment,
     from_first,
@@ -33,6 +32,7 @@ from twofold.convert.resolution import (
 )
 from twofold.convert.wheel import convert
 from twofold.errors import Problem, TwofoldError
+from twofold.file_hashes import compute_file_hashes
 from twofold.formats.reader import read_artifact as read_file
 from twofold.formats.wheel import WheelFile
 from twofold.names import (
@@ -189,6 +189,8 @@ def _convert_wheels(
     report: Callable[[str], None],
 ) -> tuple[list[ConvertedWheel], list[Problem]]:
     """Each wheel is remembered as soon as it is done: an interrupted run goes on from there."""
+    from concurrent.futures import ThreadPoolExecutor, as_completed
+
     made: list[ConvertedWheel] = []
     problems: list[Problem] = []
     pool = ThreadPoolExecutor(min(len(wheels) or 1, os.cpu_count() or 1))

@@ -17,7 +17,6 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from importlib.metadata import distributions
 from pathlib import Path
 
 from packaging.specifiers import SpecifierSet
@@ -47,6 +46,8 @@ def from_site_packages(folders: Sequence[str] | None = None) -> MetadataSource:
     """What is installed in `site-packages` folders, by default where this Python looks."""
 
     def find_metadata(name: str, specifier: str) -> bytes | None:
+        from importlib.metadata import distributions
+
         for found in distributions(path=list(sys.path if folders is None else folders)):
             text = found.read_text("METADATA") or found.read_text("PKG-INFO")
             if text is None or normalize_name(found.name or "") != name:

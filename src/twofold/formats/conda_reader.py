@@ -95,7 +95,7 @@ class CondaFacts(NamedTuple):
 
 def read_index_facts(path: Path) -> CondaFacts:
     """Read and check what an index shows of a conda package. Raises BadFile."""
-    from twofold.artifact import compute_file_hashes, compute_hashes
+    from twofold.file_hashes import compute_file_hashes, compute_hashes
 
     content = path.read_bytes() if path.stat().st_size <= _IN_MEMORY_LIMIT else None
     found = read_info(path, content=content)

@@ -10,8 +10,9 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from twofold.artifact import Artifact, Kind, compute_file_hashes
+from twofold.artifact import Artifact, Kind
 from twofold.errors import BadFile, Problem
+from twofold.file_hashes import compute_file_hashes
 from twofold.formats import limits
 from twofold_build.names import (
     find_requirement_problem,

@@ -2,17 +2,24 @@
 
 It accepts only what packages need: files, folders, links inside the archive. It refuses everything
 two readers could understand differently: two different sizes (TARmageddon, CVE-2025-62518),
-sparse files, unknown kinds, wrong checksums. Nothing is extracted to disk, and an extended header
-never costs more memory than `limits.METADATA`.
+sparse files, unknown kinds, wrong checksums. Nothing is extracted to disk but by `extract_member`,
+and an extended header never costs more memory than `limits.METADATA`.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from copy import copy
 from typing import NamedTuple, Protocol
 
 from twofold.errors import BadFile
 from twofold.formats import limits
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pathlib import Path
+    from tarfile import TarFile, TarInfo
 
 _BLOCK = 512
 _PIECE = 1 << 20
@@ -268,3 +275,35 @@ def find_member_problem(member: TarMember, root: str = "") -> str:
     if root and depth[:1] != [root]:
         return f"a link leaves the archive: {member.path} -> {member.link}"
     return ""
+
+
+def extract_member(archive: TarFile, member: TarInfo, folder: Path) -> None:
+    """Extract a member as the data filter does (PEP 706). Raises tarfile.TarError for a bad one.
+
+    Python has the filter from 3.11.4 on; Debian 12 comes with 3.11.2.
+    """
+    import tarfile
+
+    if hasattr(tarfile, "data_filter"):
+        archive.extract(member, folder, filter="data")
+        return
+    _check_stays_inside(member, folder.resolve())
+    if not member.isreg() and not member.isdir() and not member.issym() and not member.islnk():
+        raise tarfile.ExtractError(f"{member.name!r} is no file, folder or link")
+    own = copy(member)
+    own.mode = 0o755 if member.isdir() else member.mode & 0o755 | 0o600
+    if hasattr(os, "getuid"):
+        own.uid, own.gid, own.uname, own.gname = os.getuid(), os.getgid(), "", ""
+    archive.extract(own, folder)
+
+
+def _check_stays_inside(member: TarInfo, folder: Path) -> None:
+    import tarfile
+
+    ends = [folder / member.name]
+    if member.issym():
+        ends.append(ends[0].parent / member.linkname)
+    elif member.islnk():
+        ends.append(folder / member.linkname)
+    if not all(end.resolve().is_relative_to(folder) for end in ends):
+        raise tarfile.ExtractError(f"{member.name!r} leads out of the archive's folder")

@@ -12,7 +12,6 @@ from typing import Any
 
 from twofold.index import repodata
 from twofold.index.cache import Cache
-from twofold.index.current_repodata import assemble_current_repodata
 from twofold.index.patches import PatchedRecords, Patches, apply_patches
 from twofold_build.atomic import write_if_changed
 
@@ -34,6 +33,8 @@ def write_subdir(
     `patches` correct records.
     """
     place = folder / subdir
+    from twofold.index.current_repodata import assemble_current_repodata
+
     cut = len(subdir) + 1
     entries = {path[cut:]: text for path, text in cache.list_entries(subdir)}
     patched = PatchedRecords({}, [])

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-from typing import Any
-
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -15,11 +11,9 @@ from twofold.server.auth.issuer_client import IssuerClient
 from twofold.server.auth.login_throttle import LoginThrottle
 from twofold.server.auth.oidc import Issuers
 from twofold.server.context import Registry
+from twofold.server.opening import open_registry
 from twofold.server.proxy.images import ImageCache
-from twofold.server.registry.browsing.search_index import fill_search_index
 from twofold.server.settings import Settings
-from twofold.server.store import Blobs, Database
-from twofold.server.store.copy_database import check_no_move
 from twofold.server.web import (
     anaconda,
     conda,
@@ -41,45 +35,6 @@ from twofold.server.web.status import Metrics
 
 #: What `create_app` makes and `run` serves.
 Application = Starlette
-
-
-def open_registry(settings: Settings) -> Registry:
-    """Open the registry and apply pending migrations.
-
-    Raises TwofoldError for a database of a newer version or the target of an unfinished move.
-    """
-    roots = _trust_roots(settings.trust_root) if settings.trust_root else ()
-    _make_private(settings.data)
-    database = Database(settings.database_url)
-    database.migrate()
-    with database.read() as db:
-        check_no_move(db)
-    blobs = Blobs(settings.objects_url)
-    registry = Registry(
-        database,
-        blobs,
-        settings.spool,
-        trust_roots=roots,
-        webhook_hosts=frozenset(settings.webhook_hosts),
-    )
-    fill_search_index(registry)
-    return registry
-
-
-def _make_private(folder: Path) -> None:
-    """Make the data folder, or close one of ours, for its owner alone.
-
-    It holds hashes of passwords and tokens, the passwords of upstreams and private packages.
-    """
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if os.name != "nt" and folder.stat().st_uid == os.geteuid():
-        folder.chmod(0o700)
-
-
-def _trust_roots(path: Path) -> tuple[Any, ...]:
-    from twofold.server.auth.attestations import read_roots
-
-    return read_roots(path)
 
 
 def create_app(settings: Settings, registry: Registry | None = None) -> Application:

@@ -13,8 +13,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from twofold.artifact import Kind, compute_file_hashes
+from twofold.artifact import Kind
 from twofold.errors import BadFile, Problem
+from twofold.file_hashes import compute_file_hashes
 from twofold.index.folder import index_folder
 from twofold.names import normalize_name
 from twofold.publish.files import ReleaseFile

@@ -19,6 +19,7 @@ from urllib.parse import unquote, urlsplit
 
 from twofold.errors import BadFile, Refused, SubprocessFailed, TwofoldError, Unreachable
 from twofold.formats import limits
+from twofold.formats.tar_safety import extract_member
 from twofold.recipe.model import Line, Recipe, Source
 
 #: The largest source that is fetched (bytes) and how long a silent server is waited for (s).
@@ -256,7 +257,7 @@ def _untar(path: Path, target: Path, where: str) -> None:
             for count, member in enumerate(archive):
                 total += member.size
                 _check_size(total, count, path, where)
-                archive.extract(member, target, filter="data")
+                extract_member(archive, member, target)
     except (tarfile.TarError, EOFError, OSError) as error:
         raise BadFile(f"the source cannot be unpacked: {error}", "", where) from error
 

@@ -10,7 +10,6 @@ from functools import cache
 from typing import Any
 
 from sqlalchemy import Connection, CursorResult, Table
-from sqlalchemy.dialects import postgresql, sqlite
 
 
 def inserted_id(done: CursorResult[Any]) -> int:
@@ -21,7 +20,13 @@ def inserted_id(done: CursorResult[Any]) -> int:
 
 def make_insert(dialect: str, table: Table) -> Any:
     """Return an INSERT to which a conflict clause can be added."""
-    return (sqlite if dialect == "sqlite" else postgresql).insert(table)
+    if dialect == "sqlite":
+        from sqlalchemy.dialects.sqlite import insert
+
+        return insert(table)
+    from sqlalchemy.dialects.postgresql import insert as insert_in_postgresql
+
+    return insert_in_postgresql(table)
 
 
 def upsert(
