@@ -16,7 +16,7 @@ from twofold.server.web.status import Metrics
 DEPLOY = Path(__file__).parents[2] / "deploy"
 needs = {
     name: pytest.mark.skipif(shutil.which(name) is None, reason=f"{name} is not installed")
-    for name in ("systemd-analyze", "nginx", "caddy", "logrotate", "openssl")
+    for name in ("systemd-analyze", "nginx", "caddy", "logrotate", "openssl", "hadolint")
 }
 
 
@@ -48,11 +48,16 @@ def test_the_container_runs_as_nobody_special_and_keeps_its_data() -> None:
     words = [line.split() for line in lines if line and line[0].isupper()]
     used = [line[0] for line in words]
     assert used.index("FROM") < used.index("USER") < used.index("ENTRYPOINT")
-    assert [line[1] for line in words if line[0] == "USER"] == ["twofold"]
+    assert [line[1] for line in words if line[0] == "USER"] == ["10001"]
     assert "ADD" not in used and "HEALTHCHECK" in used and ["VOLUME", "/data"] in words
     assert not any(line[1].endswith(":latest") for line in words if line[0] == "FROM")
     named = set(re.findall(r"TWOFOLD_\w+(?==)", "\n".join(lines)))
     assert named <= {option.variable for option in (*STORE, *SERVING)}
+
+
+@needs["hadolint"]
+def test_a_linter_finds_nothing_in_the_container_file() -> None:
+    run("hadolint", DEPLOY / "container" / "Containerfile")
 
 
 @needs["systemd-analyze"]
