@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 from tests.browser.sample_registry import make_native_conda
-from tests.factories.packages import make_conda, make_sdist, make_wheel
+from tests.factories.packages import (
+    make_conda,
+    make_sdist,
+    make_wheel,
+    record,
+    wheel_members,
+    zip_bytes,
+)
 from tests.server.conftest import Place
 from twofold.server.pages.description_html import (
     find_images,
@@ -21,6 +29,7 @@ from twofold.server.pages.release_facts import (
     read_python_facts,
 )
 from twofold.server.registry import lifecycle
+from twofold.server.registry.browsing.package_info import read_wheel_info
 from twofold.server.web.pages.install_lines import Address, Wanted, write_lines
 
 
@@ -210,3 +219,29 @@ def test_a_project_names_what_requires_it(served: Place, tmp_path: Path) -> None
     served.publish(make_conda(tmp_path, "zlib", "1.3"))
     assert 'href="/main/project/libmesh">' in served.get("/main/project/zlib").text
     assert "Required by" not in served.get("/main/project/uses-it").text
+
+
+def test_a_wheels_commands_entry_points_and_import_names_are_shown(
+    served: Place, tmp_path: Path
+) -> None:
+    info = "my_package-1.0.dist-info"
+    members = wheel_members("my_package", "1.0")
+    del members[f"{info}/RECORD"]
+    members["single.py"] = b"x = 1\n"
+    members["_native.cpython-312-x86_64-linux-gnu.so"] = b""
+    members["my_package/data/not.txt"] = b""
+    members["my_package-1.0.data/scripts/run.py"] = b"#!python\n"
+    members[f"{info}/entry_points.txt"] = (
+        b"[console_scripts]\nmine = my_package:x\nOther=my_package:x\n"
+        b"[pytest11]\nplug = my_package\n"
+    )
+    members[f"{info}/RECORD"] = record(members, f"{info}/RECORD")
+    path = tmp_path / "my_package-1.0-py3-none-any.whl"
+    path.write_bytes(zip_bytes(members))
+    found = json.loads(read_wheel_info(path))
+    assert found["import_names"] == ["_native", "my_package", "single"]
+    assert found["entry_points"]["console_scripts"] == ["mine", "Other"]
+    served.publish(path)
+    page = served.get("/main/project/my-package").text
+    for text in ("<code>mine</code>", "<code>Other</code>", "pytest11", "plug", "single"):
+        assert text in page, text

@@ -169,7 +169,7 @@ class StoredFile:
 
     `remark` says why a wheel was not converted; `made_from` is the id of the wheel from which a
     package was converted. `yanked` is the reason ('' for none given), None when not yanked.
-    `about` is the info/about.json of a conda package that its author uploaded.
+    `about` is JSON: info/about.json of an author's conda package, a wheel's entry points and names.
     """
 
     id: int

@@ -24,6 +24,9 @@ MAX_ENTRIES = 500
 #: The longest licence text that is a name; longer ones are the licence itself (characters).
 MAX_LICENSE = 120
 
+#: Groups of entry points that are commands.
+_SCRIPTS = ("console_scripts", "gui_scripts")
+
 _EXTRA = re.compile(r"""\bextra == ["']([^"']+)["']""")
 _ONLY_EXTRA = re.compile(r"""(?:^| and )extra == ["'][^"']+["']""")
 #: Where the name of a match spec ends.
@@ -61,14 +64,20 @@ class ReleaseFacts:
     keywords: tuple[str, ...] = ()
     classifiers: tuple[str, ...] = ()
     import_names: tuple[str, ...] = ()
+    commands: tuple[str, ...] = ()
+    entry_points: tuple[tuple[str, tuple[str, ...]], ...] = ()
     requires: tuple[Dependency, ...] = ()
     extras: tuple[tuple[str, tuple[Dependency, ...]], ...] = ()
     description: str = ""
 
 
 @lru_cache(maxsize=64)
-def read_python_facts(metadata: bytes) -> ReleaseFacts:
-    """Read the facts of a wheel or an sdist; a field that cannot be read counts as missing."""
+def read_python_facts(metadata: bytes, about: str = "") -> ReleaseFacts:
+    """Read the facts of a wheel or an sdist; a field that cannot be read counts as missing.
+
+    `about` are the names that the registry found in a wheel (`package_info`), '' without them.
+    """
+    inside: Mapping[str, Any] = json.loads(about or "{}")
     raw: dict[str, Any] = dict(parse_email(metadata)[0])
     requires, extras = _read_requirements(
         raw.get("requires_dist", []), raw.get("provides_extra", [])
@@ -83,7 +92,13 @@ def read_python_facts(metadata: bytes) -> ReleaseFacts:
         links=_collect_links(raw),
         keywords=_split_keywords(raw.get("keywords", [])),
         classifiers=tuple(sorted(raw.get("classifiers", [])[:MAX_ENTRIES])),
-        import_names=_collect_import_names(raw),
+        import_names=_collect_import_names(raw) or _texts(inside.get("import_names")),
+        commands=_collect_commands(inside),
+        entry_points=tuple(
+            (group, _texts(names))
+            for group, names in sorted(inside.get("entry_points", {}).items())
+            if group not in _SCRIPTS
+        ),
         requires=requires,
         extras=extras,
     )
@@ -128,6 +143,12 @@ def _split_keywords(keywords: Sequence[str]) -> tuple[str, ...]:
     if len(words) == 1:
         words = words[0].split()
     return tuple(dict.fromkeys(word for word in words if word))[:50]
+
+
+def _collect_commands(inside: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the commands that an installer makes."""
+    groups = inside.get("entry_points", {})
+    return tuple(name for group in _SCRIPTS for name in _texts(groups.get(group)))
 
 
 def _collect_import_names(raw: Mapping[str, Any]) -> tuple[str, ...]:

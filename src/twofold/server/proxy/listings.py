@@ -28,6 +28,7 @@ from twofold.server.registry.browsing.search import (
     search_with_versions,
 )
 from twofold.server.store import Connection, channels, files, offers, upstream_cache
+from twofold.server.store.browsing.releases import list_all_filenames
 from twofold.server.store.projects import ProjectSummary
 
 log = logging.getLogger("twofold.server")
@@ -117,7 +118,6 @@ def list_remote(
     with registry.database.read() as db:
         channel = require_channel(db, view.actor, view.channel, Action.READ)
         project = channels.find_project(db, channel.id, key)
-        own = files.list_project_files(db, project.id, deleted=True) if project else []
     try:
         remote, upstream = metadata_cache.find_project(registry, channel, key)
     except (Unreachable, Refused) as error:
@@ -126,7 +126,10 @@ def list_remote(
     if upstream is None or (project is not None and project.status == QUARANTINED):
         return [], remote
     refused = find_refusals(registry, channel, upstream, key, remote.files)
-    known = {file.filename for file in own}
+    known: set[str] = set()
+    if project is not None:
+        with registry.database.read() as db:
+            known = list_all_filenames(db, project.id)
     listed = [
         _describe(file, refused.get(file.filename, ""))
         for file in remote.files

@@ -163,7 +163,7 @@ files = Table(
     _foreign_key("made_from", "files.id"),  # the wheel this package was converted from
     Column("remark", Text),  # why a wheel has no conda package
     Column("provenance", Text),  # PEP 740
-    Column("about", Text),  # JSON: info/about.json of an author's conda package
+    Column("about", Text),  # JSON: about.json of an author's conda package, names in a wheel
     UniqueConstraint("channel_id", "subdir", "filename"),
     Index(None, "project_id"),
     Index(None, "channel_id", "subdir", "name"),

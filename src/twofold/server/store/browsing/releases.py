@@ -38,6 +38,12 @@ def list_files_of_version(db: Connection, project_id: int, version: str) -> list
     return fetch_files(db, _OF_VERSION, {"project_id": project_id, "version": version})
 
 
+def list_all_filenames(db: Connection, project_id: int) -> set[str]:
+    """Return the names of a project's files, deleted ones too."""
+    query = select(files.c.filename).where(files.c.project_id == project_id)
+    return set(db.execute(query).scalars())
+
+
 def find_projects_named(db: Connection, channel_id: int, names: Collection[str]) -> dict[str, str]:
     """Return name -> normalised name of the project, for those that the channel has.
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable
+from functools import lru_cache
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
@@ -31,6 +32,7 @@ _HEADINGS = {
 }
 
 
+@lru_cache(maxsize=64)  # every request that is not answered by the fast path asks
 def prefers_html(accept: str) -> bool:
     """Whether an Accept header names text/html, and no media type of programs before it."""
     qualities = parse_accept(accept)

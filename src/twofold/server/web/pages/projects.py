@@ -216,7 +216,7 @@ class _Page:
         if source is None:
             return ReleaseFacts(), Markup()
         if not source.kind.is_conda:
-            return read_python_facts(source.metadata), self._place_images(html)
+            return read_python_facts(source.metadata, source.about or ""), self._place_images(html)
         facts = read_conda_facts(source.metadata, source.about or "")
         text = Markup('<p class="as-written">{}</p>').format(facts.description)
         return facts, text if facts.description else Markup()
