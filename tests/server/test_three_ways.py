@@ -14,7 +14,7 @@ from tests.clients.management import Api
 from tests.clients.people import Person
 from tests.server.conftest import Place
 from twofold.cli import admin, admin_call
-from twofold.server.web.manage import acts, pages
+from twofold.server.web.manage import acts, sections
 from twofold.server.web.manage.fields import list_parameters, make_fields
 from twofold.server.web.management import ENDPOINTS
 
@@ -84,13 +84,18 @@ def test_every_call_that_changes_something_is_a_form_with_its_parameters() -> No
 
 
 def test_a_page_leads_to_every_form_and_shows_every_list() -> None:
-    sections = [*pages.OVERVIEW, *pages.CHANNEL, *pages.USER, *pages.ORGANISATION]
-    reached = {*pages.PROJECT_ACTS, *pages.RELEASE_ACTS, *pages.CHANNEL_ACTS, *pages.OWN_ACTS}
+    every = [*sections.OVERVIEW, *sections.CHANNEL, *sections.USER, *sections.ORGANISATION]
+    reached = {
+        *sections.PROJECT_ACTS,
+        *sections.RELEASE_ACTS,
+        *sections.CHANNEL_ACTS,
+        *sections.OWN_ACTS,
+    }
     reached |= {"delete-file"}
-    for section in sections:
+    for section in every:
         reached |= {*section.adds, *section.row_acts}
     assert reached == set(acts.ACTS)
-    shown = {section.lists for section in sections} | set(pages.OTHER_LISTS)
+    shown = {section.lists for section in every} | set(sections.OTHER_LISTS)
     assert shown == set(acts.LISTS)
 
 

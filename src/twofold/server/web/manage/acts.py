@@ -81,6 +81,29 @@ SHOWN = {
     "convert-waiting",
 }
 
+#: Headings of forms where a call's name alone does not say enough.
+TITLES = {
+    "ask": "Ask for a project",
+    "grant": "Grant a project",
+    "label": "Label files",
+    "unlabel": "Take files from a label",
+    "retain": "Delete old releases",
+    "convert-waiting": "Convert waiting wheels",
+    "set-label": "Add or lock a label",
+    "set-role": "Give a role",
+    "set-member": "Add a member",
+    "set-upstream": "Set an upstream",
+    "set-status": "Set the status",
+    "change-channel": "Change rules",
+    "end-sessions": "End other sessions",
+    "undelete": "Restore deleted files",
+    "undelete-project": "Restore deleted files",
+    "withdraw-approval": "Take back",
+    "withdraw-member-invitation": "Withdraw invitation",
+    "invite-member": "Invite",
+    "set-upstream-policy": "Set the policy",
+}
+
 #: Code of a refusal -> the field it is about, where the call has that field.
 _FIELD_OF = {
     "wrong-password": "current",
@@ -207,7 +230,7 @@ class _Page:
 
 def make_title(endpoint: Endpoint) -> str:
     """Return the heading of a call's form."""
-    return endpoint.name.replace("-", " ").capitalize()
+    return TITLES.get(endpoint.name, endpoint.name.replace("-", " ").capitalize())
 
 
 def make_help(endpoint: Endpoint, base_url: str) -> list[dict[str, str]]:

@@ -21,93 +21,20 @@ from twofold.server.model import Actor, User
 from twofold.server.web.account.forms import redirect_to_sign_in, render_form, with_form
 from twofold.server.web.credentials import find_person, get_registry, run_password_check
 from twofold.server.web.manage.acts import ACTS, LISTS, make_title, perform_act, show_act
-from twofold.server.web.manage.tables import FilledSection, Link, Section, fill_section, make_link
+from twofold.server.web.manage.sections import (
+    CHANNEL,
+    CHANNEL_ACTS,
+    ORGANISATION,
+    OVERVIEW,
+    OWN_ACTS,
+    PROJECT_ACTS,
+    RELEASE_ACTS,
+    USER,
+)
+from twofold.server.web.manage.tables import FilledSection, Link, Section, fill_section, make_links
 from twofold.server.web.management.endpoints import run_endpoint
 
 MANAGE = "/-/manage"
-
-OVERVIEW = (
-    Section("Channels", "list-channels", ("add-channel",), ("change-channel",)),
-    Section(
-        "Users and organisations",
-        "list-users",
-        ("add-user",),
-        ("disable-user",),
-    ),
-)
-
-CHANNEL = (
-    Section("Projects", "list-projects", ("promote",), ()),
-    Section("Roles", "list-roles", ("set-role",), ("set-role", "remove-role")),
-    Section(
-        "Invitations",
-        "list-invitations",
-        ("invite",),
-        ("withdraw-invitation",),
-        "A link gives its reader a role, once.",
-    ),
-    Section(
-        "Labels", "list-labels", ("set-label",), ("set-label", "label", "unlabel", "remove-label")
-    ),
-    Section(
-        "Trusted publishers",
-        "list-publishers",
-        ("add-publisher",),
-        ("remove-publisher",),
-        "CI runs that may publish without a stored secret.",
-    ),
-    Section("Reserved prefixes", "list-prefixes", ("reserve-prefix",), ("free-prefix",)),
-    Section(
-        "Upstreams",
-        "list-upstreams",
-        ("set-upstream",),
-        ("set-upstream", "set-upstream-policy", "remove-upstream"),
-    ),
-    Section("Requests", "list-requests", ("ask",), ("grant", "withdraw-approval")),
-    Section("Granted projects", "list-approvals", ("grant",), ("withdraw-approval",)),
-    Section("Refused files", "list-refusals", (), (), "Files of upstreams that are not served."),
-    Section(
-        "Webhooks",
-        "list-webhooks",
-        ("add-webhook",),
-        ("test-webhook", "rotate-webhook-secret", "remove-webhook"),
-        "Uploads, yanks, deletions and promotions are posted to a URL, signed.",
-    ),
-    Section("Deliveries", "list-deliveries"),
-    Section("Notices", "list-notices", ("add-notice",), ("remove-notice",)),
-)
-
-#: Links at the top of pages: of a channel, of a project, of a release, and of one's own.
-CHANNEL_ACTS = ("change-channel", "retain", "convert-waiting")
-OWN_ACTS = ("accept-invitation",)
-PROJECT_ACTS = ("set-status", "label", "promote", "undelete-project", "delete-project")
-RELEASE_ACTS = ("yank", "unyank", "label", "undelete", "delete-release")
-
-USER = (
-    Section("Tokens", "list-tokens", ("add-token",), ("revoke-token",)),
-    Section("Sessions", "list-sessions", ("end-sessions",), ("end-session",)),
-    Section(
-        "Sign-in",
-        "show-sign-in",
-        (
-            "set-password",
-            "remove-password",
-            "reset-second-factor",
-            "link-identity",
-            "unlink-identity",
-            "disable-user",
-        ),
-    ),
-)
-ORGANISATION = (
-    Section("Members", "list-members", ("set-member",), ("set-member", "remove-member")),
-    Section(
-        "Invitations",
-        "list-member-invitations",
-        ("invite-member",),
-        ("withdraw-member-invitation",),
-    ),
-)
 
 
 def show_overview(request: Request) -> Response:
@@ -116,7 +43,7 @@ def show_overview(request: Request) -> Response:
     if actor is None:
         return redirect_to_sign_in(request)
     sections = _fill(request, actor, OVERVIEW, {}, MANAGE)
-    links = [make_link(name, {}, MANAGE) for name in OWN_ACTS]
+    links = make_links(request, actor, OWN_ACTS, {}, MANAGE)
     if _may_see_log(request, actor):
         links += [Link("State", f"{MANAGE}/state"), Link("Audit log", f"{MANAGE}/log")]
     return _render(request, "Manage", sections, links)
@@ -161,7 +88,7 @@ def show_channel(request: Request) -> Response:
     sections = _fill(request, actor, CHANNEL, words, path)
     links = [
         Link("Upload", f"{path}/upload"),
-        *(make_link(name, words, path) for name in CHANNEL_ACTS),
+        *make_links(request, actor, CHANNEL_ACTS, words, path),
         Link("Audit log", f"{path}/log"),
     ]
     return _render(request, f"Manage {channel}", sections, links, channel)
@@ -184,14 +111,19 @@ def show_project(request: Request) -> Response:
             "",
             ["file", "size", "labels", "yanked", "uploaded_at"],
             [
-                (file, [make_link("delete-file", {**words, **_name_file(file)}, path)])
+                (
+                    file,
+                    make_links(
+                        request, actor, ("delete-file",), {**words, **_name_file(file)}, path
+                    ),
+                )
                 for file in files
             ],
-            [make_link(name, {**words, "version": version}, path) for name in RELEASE_ACTS],
+            make_links(request, actor, RELEASE_ACTS, {**words, "version": version}, path),
         )
         for version, files in reversed(releases.items())
     ]
-    links = [make_link(name, words, path) for name in PROJECT_ACTS]
+    links = make_links(request, actor, PROJECT_ACTS, words, path)
     title = f"Manage {found['project']['name']}"
     return _render(request, title, sections, links, words["channel"], found["project"])
 
@@ -232,20 +164,6 @@ def _show_user(request: Request, actor: Actor, name: str, path: str) -> Response
     title = "Your account" if is_own and path == "/-/account" else f"Manage {name}"
     return _render(request, title, sections, links)
 
-
-#: Calls that list something and are shown otherwise: in a page's frame, its forms, or as a file.
-OTHER_LISTS = (
-    "whoami",
-    "show-user",
-    "show-channel",
-    "show-project",
-    "show-upstream-policy",
-    "list-labelled",
-    "channel-log",
-    "log",
-    "log-csv",
-    "show-state",
-)
 
 #: Entries of the audit log on a page.
 LOG_PAGE = 100

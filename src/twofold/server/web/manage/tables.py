@@ -5,7 +5,7 @@ A row fills the parameters of the acts beside it by the names of its fields.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -13,7 +13,9 @@ from urllib.parse import urlencode
 from starlette.requests import Request
 
 from twofold.errors import Refused
+from twofold.server.auth.required_roles import authorize
 from twofold.server.model import Actor
+from twofold.server.web.credentials import get_registry
 from twofold.server.web.manage.acts import ACTS, LISTS, make_title
 from twofold.server.web.manage.fields import format_value, list_parameters
 from twofold.server.web.management.endpoints import run_endpoint
@@ -27,13 +29,17 @@ _RENAMED = {"user": "name", "channel": "name"}
 
 @dataclass(frozen=True)
 class Section:
-    """A table of a page: what it lists, what can be added, and what can be done with a row."""
+    """A table of a page: what it lists, what can be added, and what can be done with a row.
+
+    `columns` are the fields that are shown; by default all but a few.
+    """
 
     title: str
     lists: str
     adds: tuple[str, ...] = ()
     row_acts: tuple[str, ...] = ()
     text: str = ""
+    columns: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -53,6 +59,7 @@ class FilledSection:
     columns: list[str]
     rows: list[tuple[dict[str, Any], list[Link]]]
     links: list[Link]
+    is_list: bool = True
 
 
 def fill_section(
@@ -68,17 +75,45 @@ def fill_section(
             return None
         raise
     rows = [row if isinstance(row, dict) else {"project": row} for row in _as_list(found)]
-    columns = [name for name in (rows[0] if rows else {}) if name not in _LEFT_OUT]
+    names = rows[0] if rows else {}
+    columns = [name for name in section.columns or names if name not in _LEFT_OUT]
     return FilledSection(
         section.title,
         section.text,
         columns,
         [
-            (row, [make_link(name, {**words, **row}, back) for name in section.row_acts])
+            (row, make_links(request, actor, section.row_acts, {**words, **row}, back))
             for row in rows
         ],
-        [make_link(name, words, back) for name in section.adds],
+        make_links(request, actor, section.adds, words, back),
+        endpoint.response.is_list,
     )
+
+
+def make_links(
+    request: Request, actor: Actor, acts: Sequence[str], words: Mapping[str, Any], back: str
+) -> list[Link]:
+    """Return the links to the acts that the caller may perform."""
+    return [make_link(name, words, back) for name in acts if _may(request, actor, name, words)]
+
+
+def _may(request: Request, actor: Actor, act: str, words: Mapping[str, Any]) -> bool:
+    """Whether the caller has the role that an act requires; asked once for a page and subject."""
+    endpoint = ACTS[act]
+    known: dict[str, str] = {
+        name: str(words.get(name, words.get(_RENAMED.get(name, ""), "")))
+        for name in ("channel", "project", "user", "organisation")
+        if name in endpoint.path_fields
+    }
+    asked: dict[Any, bool] = request.scope.setdefault("twofold.roles", {})
+    key = endpoint.required_role, *known.items()
+    if key not in asked:
+        try:
+            authorize(get_registry(request), actor, endpoint.required_role, known)
+            asked[key] = True
+        except Refused:
+            asked[key] = False
+    return asked[key]
 
 
 def _as_list(found: Any) -> list[Any]:
