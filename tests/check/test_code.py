@@ -401,6 +401,17 @@ def test_a_cycle_that_python_imports_is_no_error(
     assert ran.returncode == 0
 
 
+@pytest.mark.parametrize(
+    "test", ["MYPY", "pkg.b.MYPY_CHECK_RUNNING", "False", "0", "t.TYPE_CHECKING"]
+)
+def test_imports_that_only_type_checkers_see_make_no_cycle(
+    project: Callable[..., Path], test: str
+) -> None:
+    inner = f"if {test}:\n    from pkg.a import f\n    import nobody_has_it\ng = 1\n"
+    root = project(code("from .a import f", a="from .b import g\nf = 1", b=inner))
+    assert codes(root) == []
+
+
 def test_a_missing_dependency_is_an_error_only_where_it_surely_fails(
     project: Callable[..., Path],
 ) -> None:
@@ -416,6 +427,21 @@ def test_a_missing_dependency_is_an_error_only_where_it_surely_fails(
         name="unknown",
     )
     assert severities(unknown) == {"TF111": "warning", "TF301": "warning"}
+
+
+@pytest.mark.parametrize(
+    ("needs", "severity"),
+    [
+        ("jinja2", "warning"),  # which requires markupsafe
+        ("pandas", "warning"),  # which is not installed here: it may require anything
+        ("packaging", "error"),  # which requires nothing
+    ],
+)
+def test_what_another_dependency_may_bring_is_a_warning(
+    project: Callable[..., Path], needs: str, severity: str
+) -> None:
+    root = project(code("import markupsafe"), {"dependencies = []": f'dependencies = ["{needs}"]'})
+    assert severities(root)["TF111"] == severity
 
 
 def test_a_dependency_that_no_table_has_is_unused_beside_relative_imports(

@@ -121,10 +121,10 @@ def test_a_subpackage_that_setuptools_does_not_list_is_missed(tmp_path: Path) ->
 def test_what_setup_cfg_declares_counts_as_a_dependency(tmp_path: Path) -> None:
     cfg = (
         "[metadata]\nname = pkg\nversion = 1.0\n[options]\npackages = pkg\n"
-        "install_requires =\n    numpy\n[options.entry_points]\nconsole_scripts =\n"
+        "install_requires =\n    packaging\n[options.entry_points]\nconsole_scripts =\n"
         "    run = pkg:mian\n"
     )
-    source = "import numpy\nimport pandas\ndef main(): ...\n"
+    source = "import packaging\nimport pandas\ndef main(): ...\n"
     root = write(tmp_path, {"setup.cfg": cfg, "pkg/__init__.py": source})
     assert sorted(errors(root)) == [("TF102", "setup.cfg"), ("TF111", "pkg/__init__.py")]
 

@@ -246,11 +246,19 @@ def _in_else(test: ast.expr, around: Import) -> Import:
     return _with_flags(around, optional=_is_platform_test(test))
 
 
+#: The last one is pip's, whose code many have copied.
+_TYPE_CHECKING_NAMES = ("TYPE_CHECKING", "MYPY", "MYPY_CHECK_RUNNING")
+
+
 def is_type_checking(test: ast.expr) -> bool:
-    """Whether an `if` tests `TYPE_CHECKING` or `typing.TYPE_CHECKING`."""
-    return (isinstance(test, ast.Name) and test.id == "TYPE_CHECKING") or (
-        isinstance(test, ast.Attribute) and test.attr == "TYPE_CHECKING"
-    )
+    """Whether an `if` tests `TYPE_CHECKING`, `typing.TYPE_CHECKING` or its older forms.
+
+    Those are what mypy takes for true: `MYPY`, and constants that never are (`if False:`).
+    """
+    if isinstance(test, ast.Constant):
+        return not test.value
+    name = test.id if isinstance(test, ast.Name) else getattr(test, "attr", "")
+    return name in _TYPE_CHECKING_NAMES
 
 
 def _is_platform_test(test: ast.expr) -> bool:

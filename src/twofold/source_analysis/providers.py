@@ -156,6 +156,15 @@ class InterpreterDistributions:
         """Whether an installed distribution brings a top-level name."""
         return any(module.partition(".")[0] == top for module in self.modules_of(distribution))
 
+    def requirements_of(self, distribution: str) -> list[str] | None:
+        """What an installed distribution requires (PEP 508) without extras; None for others."""
+        from importlib import metadata
+
+        found = next(iter(metadata.distributions(name=_normalize(distribution))), None)
+        if found is None:
+            return None
+        return [each for each in found.requires or () if "extra" not in each.partition(";")[2]]
+
     @cached_property
     def all(self) -> InstalledDistributions:
         """All distributions."""

@@ -44,8 +44,8 @@ _NOT_IMPORTED = expression(
 
 
 def missing_dependency(code: SourceCode) -> Iterator[Violation]:
-    """TF111. A warning where some dependency may provide it, or the import may never run: inside
-    a function, or in a module that the packages themselves do not import."""
+    """TF111. A warning where some dependency may provide it or require what does, or the import may
+    never run: inside a function, or in a module that the packages themselves do not import."""
     if not code.are_dependencies_known:
         return
     declared = _DeclaredDependencies(code)
@@ -72,7 +72,9 @@ def missing_dependency(code: SourceCode) -> Iterator[Violation]:
                 f"'{found.top}' is imported, and no dependency of the project provides it",
                 _suggest_dependency(found.module, found.names),
                 f"{module.path}:{found.line}",
-                severity=WARNING if may_never_run or declared.unknown else "",
+                severity=WARNING
+                if may_never_run or declared.unknown or declared.may_require(found.top)
+                else "",
             )
 
 
@@ -128,6 +130,7 @@ class _DeclaredDependencies:
         listed = [*code.dependencies, *code.optional_dependencies]
         self._names = {normalize_name(name) for name in map(requirement_name, listed) if name}
         self._names.discard(normalize_name(code.name))
+        self._required = {normalize_name(name) for name in map(requirement_name, code.dependencies)}
 
     @cached_property
     def unknown(self) -> bool:
@@ -149,11 +152,28 @@ class _DeclaredDependencies:
             return True
         if not self._names.isdisjoint(_list_possible_names(module, names)):
             return True
-        return any(
-            top in {imported.partition(".")[0] for imported in self._tabled_names(name)}
-            or _installed_distributions().provides(name, top)
-            for name in self._names
-        )
+        return any(self._provides_top(name, top) for name in self._names)
+
+    def _provides_top(self, name: str, top: str) -> bool:
+        tabled = {imported.partition(".")[0] for imported in self._tabled_names(name)}
+        return top in tabled or _installed_distributions().provides(name, top)
+
+    def may_require(self, top: str) -> bool:
+        """Whether a module may come with what the dependencies require themselves.
+
+        That is known of installed dependencies alone, all the way down: others may require it.
+        """
+        waiting, seen = [*self._required], {""}
+        while waiting:
+            name = waiting.pop()
+            if name in seen:
+                continue
+            seen.add(name)
+            requires = _installed_distributions().requirements_of(name)
+            if requires is None or name == normalize_name(top) or self._provides_top(name, top):
+                return True
+            waiting += [normalize_name(requirement_name(each)) for each in requires]
+        return False
 
     def _tabled_names(self, key: str) -> set[str]:
         known = find_on_conda_forge(key)
