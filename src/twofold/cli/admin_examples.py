@@ -25,6 +25,10 @@ EXAMPLES = {
     ),
     "publishers": ("publishers main",),
     "unpublisher": ("unpublisher main 3",),
+    "import": (
+        "import devpi http://host/me/stable --channel main --dry-run",
+        "import pypiserver /srv/packages",
+    ),
     "yank": ("yank main my_package 1.0.0 --reason broken",),
     "unyank": ("unyank main my_package 1.0.0",),
     "delete": ("delete main my_package 1.0.0",),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from twofold.cli.admin_imports import add_import_parser
 from twofold.cli.admin_offers import add_approve_parser, add_offer_parser, print_sync_result
 from twofold.cli.admin_upstreams import add_upstream_parser, with_json
 from twofold.cli.server_settings import read_settings
@@ -26,6 +27,7 @@ def add_to(commands: argparse._SubParsersAction[Any]) -> None:
     Each sets `act`, called with the arguments and the registry; returns the exit code.
     """
     add_upstream_parser(commands)
+    add_import_parser(commands)
     _add_follow_parser(commands)
     add_offer_parser(commands)
     add_approve_parser(commands)

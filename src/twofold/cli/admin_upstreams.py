@@ -157,7 +157,7 @@ def _add_upstream(args: argparse.Namespace, registry: Registry) -> int:
     from twofold.server.proxy import config
 
     prefixes = tuple(args.private_prefix)
-    secret, files_at = _read_secret(args), tuple(args.files_at)
+    secret, files_at = read_secret(args), tuple(args.files_at)
     upstream = config.UpstreamConfig(args.url, args.kind, prefixes, secret, files_at)
     upstream = replace(
         upstream,
@@ -180,7 +180,7 @@ def _add_upstream(args: argparse.Namespace, registry: Registry) -> int:
     return 0
 
 
-def _read_secret(args: argparse.Namespace) -> Credential | SecretReference | None:
+def read_secret(args: argparse.Namespace) -> Credential | SecretReference | None:
     """The password or token from stdin, or a reference to it; never from the command line."""
     if args.user and args.token:
         raise UsageError("--user and --token exclude each other", "pass one of them")

@@ -57,8 +57,9 @@ class Upload:
     """A received file: the path of its bytes, its file name, and the form fields.
 
     Empty `labels` mean the default. `attestations` is the form's field (PEP 740). Files fetched
-    from an upstream (`is_fetched`) keep their names there, which may predate PEP 625. `on_checked`
-    is called once the content has passed the checks, before it is converted; it may refuse it.
+    from an upstream (`is_fetched`) or another registry (`is_imported`) keep their names there,
+    which may predate PEP 625. `on_checked` is called once the content has passed the checks, before
+    it is converted; it may refuse it.
     """
 
     path: Path
@@ -67,6 +68,7 @@ class Upload:
     labels: frozenset[str] = frozenset()
     attestations: str = ""
     is_fetched: bool = False
+    is_imported: bool = False
     on_checked: Callable[[Artifact], None] = lambda _: None
 
 
@@ -92,7 +94,7 @@ def publish(registry: Registry, actor: Actor, channel: str, upload: Upload) -> U
         artifact = _read_checked(path, upload)
         checks.check_form_matches(upload.claims, artifact)
         checks.check_requirement_limits(artifact)
-        if not upload.is_fetched:
+        if not upload.is_fetched and not upload.is_imported:
             checks.check_sdist_name(artifact)
         if not path.name.endswith(".zip"):  # an sdist as zip: reading it checked its structure
             checks.check_content(path, artifact)
