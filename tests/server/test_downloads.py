@@ -100,6 +100,21 @@ def test_both_worlds_and_the_channel_add_up(served: Place, tmp_path: Path) -> No
     assert "Downloads from main" in served.get("/main/-/downloads?days=90").text
 
 
+def test_administrators_see_what_takes_room(served: Place, tmp_path: Path) -> None:
+    big = served.publish(make_wheel(tmp_path, "bigger", code="x = 1\n" * 9000))
+    small = served.publish(make_wheel(tmp_path, "smaller"))
+    sizes = [sum(file.size for file in (done.file, *done.converted)) for done in (big, small)]
+    for path in ("/api/storage/main", "/main/-/storage"):
+        assert served.get(path).status_code == 401
+    found = served.get("/api/storage/main", token=served.token).json()
+    assert found["size"] == sum(sizes) and found["quota"] is None
+    assert found["largest"] == [
+        {"project": "bigger", "size": sizes[0]},
+        {"project": "smaller", "size": sizes[1]},
+    ]
+    assert "bigger" in served.get("/main/-/storage", token=served.token).text
+
+
 def test_private_numbers_need_the_right(served: Place, tmp_path: Path) -> None:
     assert served.owner.user is not None
     accounts.add_channel(served.registry, "owner", "secret", served.owner.user, public=False)

@@ -18,6 +18,7 @@ from twofold.server.auth import accounts
 from twofold.server.auth.accounts import TokenRequest
 from twofold.server.model import Action, Actor
 from twofold.server.registry import administration, lifecycle
+from twofold.server.registry.browsing.numbers import get_project_downloads
 from twofold.server.settings import Settings
 
 
@@ -181,3 +182,6 @@ def test_a_channel_that_redirects_sends_readers_of_files_to_a_signed_address(
                 assert answer.status_code == 200
         if "files/" in path:
             assert hashlib.sha256(followed.content).hexdigest() == done["sha256"]
+    served.registry.download_counter.flush(served.registry.database)
+    counted = get_project_downloads(served.registry, served.owner, "main", "my-package")
+    assert sorted(counted.by_file.values()) == [4, 4]  # no HEAD, no part, each redirect once

@@ -30,13 +30,13 @@ def update_listing(
     if added and before is not None and project.status != "quarantined":
         after = _add_files(db, before, [FileFacts.of(file) for file in added])
         if after is not None:
-            _save(db, project, before, after)
+            _save(db, project, before, after, added)
             return
     found = list_file_facts(db, project_id)
     if project.status == "quarantined" or (not found and had_files(db, project_id)):
         listings.remove_listing(db, project_id)
         return
-    _save(db, project, before, _summarize(channel_id, project, found))
+    _save(db, project, before, _summarize(channel_id, project, found), added)
 
 
 def find_describing_file(db: Connection, project_id: int) -> StoredFile | None:
@@ -158,7 +158,13 @@ def _find_new_source(db: Connection, listed: Listing, file: FileFacts, old: str)
     return ranked.id
 
 
-def _save(db: Connection, project: Project, before: Listing | None, after: Listing) -> None:
+def _save(
+    db: Connection,
+    project: Project,
+    before: Listing | None,
+    after: Listing,
+    added: Sequence[StoredFile],
+) -> None:
     """Store a row; the tokens too where a text or a value to filter by has changed."""
     listed = (before.key, before.name, before.source_id) if before else ()
     facets = (before.worlds, before.platforms, before.pythons) if before else ()
@@ -171,7 +177,9 @@ def _save(db: Connection, project: Project, before: Listing | None, after: Listi
     if is_same:
         listings.save_listing(db, replace(after, summary=project.summary), None)
         return
-    source = files.find_file_by_id(db, after.source_id) if after.source_id is not None else None
+    source = next((file for file in added if file.id == after.source_id), None)
+    if source is None and after.source_id is not None:
+        source = files.find_file_by_id(db, after.source_id)
     described = ReleaseText(source)
     summary = project.summary
     is_described_anew = before is not None and before.source_id not in (None, after.source_id)

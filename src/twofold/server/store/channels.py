@@ -37,6 +37,7 @@ _TAKE_SERIAL = (
 _PROJECT = select(projects).where(
     projects.c.channel_id == bindparam("channel_id"), projects.c.key == bindparam("key")
 )
+_PROJECT_BY_ID = select(projects).where(projects.c.id == bindparam("id"))
 _PREFIXES = select(prefixes.c.prefix, prefixes.c.owner_id).where(
     prefixes.c.channel_id == bindparam("channel_id")
 )
@@ -110,7 +111,7 @@ def find_project(db: Connection, channel_id: int, key: str) -> Project | None:
 
 def get_project(db: Connection, project_id: int) -> Project:
     """Return the project with this id."""
-    return _to_project(db.execute(select(projects).where(projects.c.id == project_id)).one())
+    return _to_project(db.execute(_PROJECT_BY_ID, {"id": project_id}).one())
 
 
 def list_confusable_projects(db: Connection, channel_id: int, key: str) -> dict[str, int]:

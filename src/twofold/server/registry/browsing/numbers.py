@@ -9,7 +9,7 @@ from datetime import timedelta
 from twofold.names import normalize_name
 from twofold.server.context import Registry, not_found, require_channel
 from twofold.server.model import Action, Actor, Channel, Project
-from twofold.server.store import Connection, channels, files
+from twofold.server.store import channels, files
 from twofold.server.store.numbers import download_counts
 from twofold.server.store.numbers.download_counts import RETENTION_DAYS, DayCount
 
@@ -116,7 +116,7 @@ def _rank(counts: Counter[str]) -> list[tuple[str, int]]:
 class ProjectStorage:
     """A project and the bytes of its files."""
 
-    name: str
+    key: str
     size: int
 
 
@@ -139,13 +139,9 @@ def measure_storage(
     """
     with registry.database.read() as db:
         found = require_channel(db, actor, channel, Action.ADMIN)
-        return _measure(db, found, most)
-
-
-def _measure(db: Connection, channel: Channel, most: int) -> ChannelStorage:
-    largest = [
-        ProjectStorage(channels.get_project(db, project_id).name, size)
-        for project_id, size in download_counts.list_largest_projects(db, channel.id, most)
-    ]
-    quota = channel.settings.get("quota")
-    return ChannelStorage(channel, files.sum_sizes(db, channel.id), quota, tuple(largest))
+        largest = [
+            ProjectStorage(channels.get_project(db, project_id).key, size)
+            for project_id, size in download_counts.list_largest_projects(db, found.id, most)
+        ]
+        quota = found.settings.get("quota")
+        return ChannelStorage(found, files.sum_sizes(db, found.id), quota, tuple(largest))

@@ -63,6 +63,25 @@ def get_channel_downloads(request: Request) -> Response:
     return _send_json({"channel": channel.name, **_serialize(downloads)}, channel.public)
 
 
+def show_storage(request: Request) -> Response:
+    """Show a channel's administrators what takes how much room."""
+    found = _measure(request)
+    return render(request, "storage.html", {"channel": found.channel, "found": found}, public=False)
+
+
+def get_storage(request: Request) -> Response:
+    """Send what takes how much room in a channel as JSON."""
+    found = _measure(request)
+    largest = [{"project": one.key, "size": one.size} for one in found.largest]
+    value = {"channel": found.channel.name, "size": found.size, "quota": found.quota}
+    return _send_json({**value, "largest": largest}, public=False)
+
+
+def _measure(request: Request) -> numbers.ChannelStorage:
+    registry, actor = get_registry(request), authenticate(request)
+    return numbers.measure_storage(registry, actor, request.path_params["channel"])
+
+
 def _get_project(request: Request) -> numbers.ProjectDownloads:
     path = request.path_params
     return numbers.get_project_downloads(
@@ -113,6 +132,8 @@ def _send_json(value: dict[str, Any], public: bool) -> Response:
 routes = [
     Route("/api/downloads/{channel}", get_channel_downloads),
     Route("/api/downloads/{channel}/{name}", get_project_downloads),
+    Route("/api/storage/{channel}", get_storage),
+    Route("/{channel}/-/storage", show_storage),
     Route("/{channel}/-/downloads", show_channel_downloads),
     Route("/{channel}/project/{name}/-/downloads", show_project_downloads),
 ]
