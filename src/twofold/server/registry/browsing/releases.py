@@ -148,9 +148,11 @@ def find_upstream_sides(registry: Registry, channel: Channel) -> tuple[bool, boo
     return pip, conda
 
 
-def find_linked(registry: Registry, channel: Channel, names: Collection[str]) -> LinkedNames:
-    """Return which of these names have a page in a channel."""
+def find_linked(
+    registry: Registry, channel: Channel, names: Collection[str], subdirs: Collection[str]
+) -> LinkedNames:
+    """Return which of these names have a page in a channel; packages of conda in the subdirs."""
     wanted = {*names, *map(normalize_name, names)}
     with registry.database.read() as db:
-        local = releases.find_projects_named(db, channel.id, wanted) if wanted else {}
+        local = releases.find_projects_named(db, channel.id, wanted, subdirs)
     return LinkedNames(local, *find_upstream_sides(registry, channel))

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, case, func, or_, select
+from sqlalchemy import Connection, bindparam, case, func, select
 
 from twofold.artifact import Kind
 from twofold.server.model import StoredFile, from_text
@@ -44,15 +44,20 @@ def list_all_filenames(db: Connection, project_id: int) -> set[str]:
     return set(db.execute(query).scalars())
 
 
-def find_projects_named(db: Connection, channel_id: int, names: Collection[str]) -> dict[str, str]:
+def find_projects_named(
+    db: Connection, channel_id: int, names: Collection[str], subdirs: Collection[str]
+) -> dict[str, str]:
     """Return name -> normalised name of the project, for those that the channel has.
 
-    A name is a project's normalised one or that of its conda package.
+    A name is a project's normalised one, or that of a conda package in one of the subdirs.
     """
-    rows = db.execute(_NAMED, {"channel_id": channel_id, "names": list(names)}).all()
-    keys = {row.key for row in rows}
-    found = {row.conda_name: row.key for row in rows if row.conda_name in names}
-    return {**found, **{name: name for name in names if name in keys}}
+    values = {"channel_id": channel_id, "names": list(names)}
+    found = {name: name for name in db.execute(_BY_KEY, values).scalars()}
+    missing = [name for name in names if name not in found]
+    if missing and subdirs:
+        values = {"channel_id": channel_id, "names": missing, "subdirs": list(subdirs)}
+        found.update((row.name, row.key) for row in db.execute(_BY_PACKAGE, values))
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,10 +146,19 @@ _COUNT_LABELLED = select(func.count()).select_from(
     .distinct()
     .subquery()
 )
-_NAMED = select(projects.c.key, projects.c.conda_name).where(
+_BY_KEY = select(projects.c.key).where(
     projects.c.channel_id == bindparam("channel_id"),
-    or_(
-        projects.c.key.in_(bindparam("names", expanding=True)),
-        projects.c.conda_name.in_(bindparam("names", expanding=True)),
-    ),
+    projects.c.key.in_(bindparam("names", expanding=True)),
+)
+# By the index of the files: projects have none of their conda names.
+_BY_PACKAGE = (
+    select(files.c.name, projects.c.key)
+    .join(projects, projects.c.id == files.c.project_id)
+    .where(
+        files.c.channel_id == bindparam("channel_id"),
+        files.c.subdir.in_(bindparam("subdirs", expanding=True)),
+        files.c.name.in_(bindparam("names", expanding=True)),
+        files.c.deleted_at.is_(None),
+    )
+    .distinct()
 )

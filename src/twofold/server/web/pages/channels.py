@@ -59,13 +59,14 @@ def show_channel(request: Request) -> Response:
         page = list_projects_page(registry, actor, channel.name, order, number)
     names = sorted(set(labels.list_labels(registry, actor, channel.name)) - {"main"})
     address = _make_address(request, channel)
+    asks = q.strip() and releases.find_upstream_sides(registry, channel)[0]
     values = {
         "channel": channel,
         "address": address,
         "lines": write_lines(address, _want_any(registry, channel)),
         "page": page,
         "order": order,
-        "remote": listings.search_remote(registry, View(actor, channel.name), q) if q else [],
+        "remote": listings.search_remote(registry, View(actor, channel.name), q) if asks else [],
         "labels": names,
         "here": q,
         "next_address": f"?{urlencode({'q': q} if q else {'sort': order.value})}&page=",

@@ -236,7 +236,10 @@ class _Page:
         names = {one.key for one in facts.requires}
         names |= {one.key for _, found in facts.extras for one in found}
         names |= {one.name for build in self.builds for one in build.depends}
-        return releases.find_linked(self.registry, self.channel, names - {""})
+        subdirs = {build.file.subdir for build in self.builds}
+        if subdirs:
+            subdirs.add("noarch")
+        return releases.find_linked(self.registry, self.channel, names - {""}, subdirs)
 
     def _describe_builds(self, linked: LinkedNames) -> dict[str, Any]:
         """Return what all conda packages depend on, and each of them beside that."""

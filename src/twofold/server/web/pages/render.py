@@ -74,6 +74,7 @@ def load_environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=StrictUndefined,
+        auto_reload=False,  # an upgrade under a running server changes nothing of it
     )
 
 
