@@ -291,6 +291,20 @@ def test_folders_of_devpi_and_of_a_channel_are_read_with_their_hashes(
     assert "failed  noarch/tool-3.1-0.conda: its sha256 is" in capsys.readouterr().out
 
 
+def test_a_folder_without_a_list_of_hashes_is_imported_once(
+    place: Place, tmp_path: Path, built: dict[str, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "packages"
+    folder.mkdir()
+    wheel = Path(shutil.copy(built["eggs-1.0-py3-none-any.whl"], folder))
+    run_import(place, "pypiserver", str(folder))
+    run_import(place, "pypiserver", str(folder), "--dry-run")
+    assert "0 to import, 1 already there" in capsys.readouterr().out.splitlines()[-1]
+    wheel.write_bytes(b"other")
+    run_import(place, "pypiserver", str(folder), code=1)
+    assert "with other bytes" in capsys.readouterr().out
+
+
 @pytest.mark.slow
 def test_an_interrupted_import_goes_on_where_it_was(place: Place, tmp_path: Path) -> None:
     for number in range(60):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import BinaryIO
@@ -72,7 +72,7 @@ def import_files(
     for count, file in enumerate(wanted, 1):
         label = f"{file.subdir}/{file.filename}" if file.subdir else file.filename
         try:
-            if _is_present(registry, found, file):
+            if _is_present(registry, found, source, file):
                 result.present.append(label)
                 continue
             if report is None:
@@ -89,10 +89,14 @@ def import_files(
     return result
 
 
-def _is_present(registry: Registry, channel: Channel, file: SourceFile) -> bool:
+def _is_present(registry: Registry, channel: Channel, source: Source, file: SourceFile) -> bool:
     """Whether the channel has the file already. Raises TwofoldError for other bytes."""
     with registry.database.read() as db:
         taken = files.find_file(db, channel.id, file.subdir, file.filename)
+    if taken is not None and source.endpoint is None and not file.hashes:
+        with Path(file.place).open("rb") as stream:  # a folder without a list of hashes
+            digest = hashlib.file_digest(stream, "sha256").hexdigest()
+        file = replace(file, hashes={"sha256": digest})
     if taken is None or not _is_comparable(taken, file):
         return False
     if taken.deleted_at is not None:
