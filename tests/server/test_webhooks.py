@@ -15,21 +15,25 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pyotp
 import pytest
 
 from tests.factories.packages import make_wheel
 from tests.server.conftest import Place, new_place
 from tests.servers.receiver import Receiver, run_receiver
+from tests.servers.stores import PostgreSQL
 from twofold.errors import Refused
 from twofold.server import channel_events
-from twofold.server.auth import accounts
+from twofold.server.app import open_registry
+from twofold.server.auth import accounts, second_factor, sessions
+from twofold.server.auth.sessions import SignIn
 from twofold.server.context import Registry
 from twofold.server.registry import labels, lifecycle
 from twofold.server.registry.labels import Promotion, Selection
 from twofold.server.registry.webhooks import sender as senders
 from twofold.server.registry.webhooks import settings as webhooks
 from twofold.server.registry.webhooks.sender import WebhookSender
-from twofold.server.settings import Settings
+from twofold.server.settings import SessionLimits, Settings
 from twofold.server.store.outgoing import deliveries as stored
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -175,6 +179,44 @@ def test_two_servers_deliver_each_once(place: Place, receiver: Receiver) -> None
     two.stop()
     names = sorted(headers["webhook-id"] for headers, _ in receiver.received)
     assert len(names) == len(set(names)) == 16
+
+
+@pytest.mark.slow
+def test_two_servers_on_postgresql_deliver_each_once_and_a_session_is_theirs_alike(
+    tmp_path: Path, receiver: Receiver, postgresql: PostgreSQL
+) -> None:
+    settings = Settings(
+        tmp_path / "registry", postgresql.new_database(), webhook_hosts=(receiver.host,)
+    )
+    place = new_place(settings)
+    other = open_registry(settings)
+    hook = add_test_delivery(place, receiver)
+    for _ in range(30):
+        webhooks.queue_test(place.registry, "owner", "main", hook)
+    receiver.delay = 0.01
+    one, two = WebhookSender(place.registry), WebhookSender(other)
+    one.start()
+    two.start()
+    deadline = time.monotonic() + 60
+    while len(receiver.received) < 31 and time.monotonic() < deadline:
+        time.sleep(0.02)
+    one.stop()
+    two.stop()
+    names = sorted(headers["webhook-id"] for headers, _ in receiver.received)
+    assert len(names) == len(set(names)) == 31
+    user = place.owner.user
+    assert user is not None
+    secret = sessions.begin(place.registry, SignIn(user, "password"), SessionLimits())
+    assert sessions.find(other, secret, SessionLimits()) is not None
+    sessions.end(other, secret)
+    assert sessions.find(place.registry, secret, SessionLimits()) is None
+    factor = second_factor.begin(place.registry, user, "t").secret
+    code = pyotp.TOTP(factor).now()
+    second_factor.confirm(other, user, code, None)
+    with pytest.raises(Refused):
+        second_factor.check(place.registry, user, code)
+    place.registry.database.close()
+    other.database.close()
 
 
 def test_a_delivery_that_a_killed_server_had_taken_is_delivered_by_another(

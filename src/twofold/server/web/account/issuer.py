@@ -23,6 +23,7 @@ from twofold.server.web.account.forms import (
     Form,
     make_safe_path,
     redirect,
+    render_form,
     require_person,
     with_form,
 )
@@ -57,25 +58,31 @@ def start(request: Request) -> Response:
     """Send the browser to the issuer, to sign in."""
     target = make_safe_path(request.query_params.get("next", ""))
     try:
-        return _send_away(request, SIGNING_IN, target)
+        value, url = _begin_flow(request, SIGNING_IN, target)
     except Refused as error:
         return show_refused_sign_in(request, target, error)
+    response = RedirectResponse(url, 303, {"cache-control": "no-store"})
+    set_cookie(request, response, value, ISSUER_COOKIE, FLOW_LIFETIME)
+    return response
 
 
 def _start_linking(request: Request, _form: Form) -> Response:
     """Send the browser to the issuer, to link the account that is signed in."""
     _require_unlimited(require_person(request))
-    return _send_away(request, LINKING, "/-/account")
+    value, url = _begin_flow(request, LINKING, "/-/account")
+    _, settings = _get_client(request)
+    # The pages' content policy lets no form lead to another host, so this page does.
+    response = render_form(request, "account/leave.html", address=url, issuer=settings.name)
+    set_cookie(request, response, value, ISSUER_COOKIE, FLOW_LIFETIME)
+    return response
 
 
-def _send_away(request: Request, purpose: str, target: str) -> Response:
+def _begin_flow(request: Request, purpose: str, target: str) -> tuple[str, str]:
+    """Return the cookie of a new flow, and the issuer's page. Raises Refused (404, 503)."""
     client, _ = _get_client(request)
     kept = target if len(target) <= _MAX_TARGET else "/"
     value = f"{secrets.token_urlsafe(32)}.{purpose}.{quote(kept, safe='')}"
-    url = client.make_url(Flow(value), _make_redirect_uri(request))
-    response = RedirectResponse(url, 303, {"cache-control": "no-store"})
-    set_cookie(request, response, value, ISSUER_COOKIE, FLOW_LIFETIME)
-    return response
+    return value, client.make_url(Flow(value), _make_redirect_uri(request))
 
 
 def _make_redirect_uri(request: Request) -> str:
