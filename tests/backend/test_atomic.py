@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -65,3 +67,13 @@ def test_what_a_killed_process_left_is_not_packed(tmp_path: Path) -> None:
     planned = make_plan(root).selection
     assert left.name not in {file.path.rpartition("/")[2] for file in planned.files}
     assert left.relative_to(root).as_posix() in dict(planned.left_out)
+
+
+@pytest.mark.windows
+def test_a_process_is_dead_when_it_has_ended() -> None:
+    from twofold_build.atomic import _is_dead
+
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        assert not _is_dead(process.pid)
+        assert not _is_dead(os.getpid())
+    assert _is_dead(process.pid)

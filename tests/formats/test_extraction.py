@@ -11,6 +11,7 @@ import pytest
 
 from tests.factories.archives import extract_all
 
+pytestmark = pytest.mark.windows
 WITHOUT_FILTER = "Python 3.11.0 to 3.11.3"
 
 

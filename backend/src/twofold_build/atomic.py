@@ -8,6 +8,7 @@ container over the same folder. Windows needs none: an open file cannot be remov
 from __future__ import annotations
 
 import os
+import sys
 import time
 
 from twofold_build.archive import new_sha256
@@ -184,8 +185,8 @@ def get_writer_pid(name: str) -> int:
 
 
 def _is_dead(process: int) -> bool:
-    if os.name == "nt":  # os.kill would end the process there
-        return True
+    if sys.platform == "win32":  # os.kill would end the process there
+        return _is_dead_on_windows(process)
     try:
         os.kill(process, 0)
     except ProcessLookupError:
@@ -193,3 +194,18 @@ def _is_dead(process: int) -> bool:
     except (OSError, OverflowError):
         return False
     return False
+
+
+def _is_dead_on_windows(process: int) -> bool:
+    import ctypes
+
+    kernel = ctypes.WinDLL("kernel32", use_last_error=True)  # type: ignore[attr-defined,unused-ignore]
+    kernel.OpenProcess.restype = ctypes.c_void_p
+    handle = kernel.OpenProcess(0x1000, False, process)  # PROCESS_QUERY_LIMITED_INFORMATION
+    if not handle:
+        error = ctypes.get_last_error()  # type: ignore[attr-defined,unused-ignore]
+        return bool(error == 87)  # ERROR_INVALID_PARAMETER: no such process
+    code = ctypes.c_ulong()
+    kernel.GetExitCodeProcess(ctypes.c_void_p(handle), ctypes.byref(code))
+    kernel.CloseHandle(ctypes.c_void_p(handle))
+    return code.value != 259  # STILL_ACTIVE

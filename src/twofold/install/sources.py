@@ -61,7 +61,12 @@ def read_pip_sources() -> PipSources:
 
 def _run_python(*arguments: str) -> str:
     done = subprocess.run(
-        [sys.executable, *arguments], capture_output=True, text=True, check=False, timeout=60
+        [sys.executable, "-X", "utf8", *arguments],
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+        check=False,
+        timeout=60,
     )
     return done.stdout if done.returncode == 0 else ""
 

@@ -106,7 +106,8 @@ def run_in_environment(
         return subprocess.run(
             command,
             capture_output=True,
-            text=True,
+            encoding="utf-8",
+            errors="replace",
             check=False,
             timeout=TIME_LIMIT,
             env=environment,

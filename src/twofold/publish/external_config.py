@@ -86,8 +86,10 @@ def _find_public_index(test: bool) -> str:
     """The simple index of PyPI or TestPyPI, from pip; '' if pip is not installed."""
     name = "TestPyPI" if test else "PyPI"
     code = f"from pip._internal.models.index import {name} as index; print(index.simple_url)"
-    command = [sys.executable, "-I", "-c", code]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    command = [sys.executable, "-X", "utf8", "-I", "-c", code]
+    done = subprocess.run(
+        command, capture_output=True, encoding="utf-8", errors="replace", check=False, timeout=60
+    )
     return done.stdout.strip() if done.returncode == 0 else ""
 
 
@@ -119,9 +121,10 @@ def _query_anaconda_client(expression: str, *arguments: str) -> str:
     names = "get_config, load_token, DEFAULT_CONFIG"
     code = f"import sys; from binstar_client.utils.config import {names}; print({expression})"
     done = subprocess.run(
-        [sys.executable, "-c", code, *arguments],
+        [sys.executable, "-X", "utf8", "-c", code, *arguments],
         capture_output=True,
-        text=True,
+        encoding="utf-8",
+        errors="replace",
         check=False,
         timeout=60,
         env={**os.environ, "OTEL_SDK_DISABLED": "true"},

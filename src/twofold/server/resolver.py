@@ -87,7 +87,8 @@ class Resolver:
                 env={**kept, **own, "NO_PROXY": "127.0.0.1", "NO_COLOR": "1"},
                 cwd=work,
                 capture_output=True,
-                text=True,
+                encoding="utf-8",
+                errors="replace",
                 timeout=TIMEOUT,
                 check=False,
             )

@@ -58,7 +58,9 @@ class ChangelogTool:
         """
         verb = ["build", "--yes"] if self.name == "towncrier" else ["collect"]
         command = [_find_program(self.name), *verb, "--version", version]
-        done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            command, cwd=root, capture_output=True, encoding="utf-8", errors="replace", check=False
+        )
         if done.returncode != 0:
             shown = shlex.join([self.name, *command[1:]])
             raise SubprocessFailed(

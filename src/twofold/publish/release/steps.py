@@ -69,7 +69,7 @@ def run_hooks(root: Path, table: ReleaseTable, when: str, planned: VersionPlan, 
             env={**os.environ, **own},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            text=True,
+            encoding="utf-8",
             errors="replace",
             check=False,
         )

@@ -157,4 +157,6 @@ def render_in_subprocess(database: Database, page: PageKey) -> None:
     url = database.url.render_as_string(hide_password=False)
     place = [page.channel.name, page.label, page.subdir, page.name]
     command = [sys.executable, "-m", "twofold.server.pages.render_worker"]
-    subprocess.run(command, input=json.dumps([url, *place]), text=True, check=True)
+    subprocess.run(
+        command, input=json.dumps([url, *place]), encoding="utf-8", errors="replace", check=True
+    )
