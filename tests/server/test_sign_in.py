@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -502,3 +503,22 @@ def test_a_tokens_last_use_is_listed(place: Place, new_user: Callable[..., User]
     while api("GET", f"/users/{user.name}/tokens")[0]["used_at"] is None:
         assert time.monotonic() < deadline
         time.sleep(0.02)
+
+
+def test_a_session_reads_while_another_process_writes(tmp_path: Path) -> None:
+    place = new_place(Settings(tmp_path / "registry"))
+    registry, user = place.registry, place.owner.user
+    assert user is not None
+    secret = sessions.begin(registry, SignIn(user, "password"), SessionLimits())
+    later = registry.clock() + timedelta(hours=1)
+    object.__setattr__(registry, "clock", lambda: later)
+    other = sqlite3.connect(tmp_path / "registry" / "registry.sqlite", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    began = time.monotonic()
+    assert sessions.find(registry, secret, SessionLimits()) is not None
+    assert time.monotonic() - began < 5
+    other.execute("ROLLBACK")
+    other.close()
+    actor = sessions.find(registry, secret, SessionLimits())
+    assert actor is not None and sessions.list_sessions(registry, user)[0].used_at == later
+    registry.database.close()

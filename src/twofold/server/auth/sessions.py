@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from twofold.errors import Refused
+from twofold.errors import Refused, StoreUnreachable
 from twofold.server.context import Registry
 from twofold.server.model import Actor, Session, Token, User
 from twofold.server.settings import SessionLimits
@@ -23,7 +24,7 @@ from twofold.server.store.people import sessions as stored
 HALF, HALF_LIFETIME = "code", timedelta(minutes=5)
 
 #: Use is noted no more often: each write makes every process read its cached pages again.
-TOUCH_INTERVAL = timedelta(minutes=5)
+TOUCH_INTERVAL, TOUCH_PATIENCE = timedelta(minutes=5), 0.1
 
 #: The longest name of a browser that is stored (characters), and the most sessions of a user.
 MAX_AGENT_LENGTH, MAX_SESSIONS = 200, 50
@@ -81,7 +82,8 @@ def find(registry: Registry, secret: str, limits: SessionLimits) -> Actor | None
             return None
         actor = _identify(db, session, at)
     if actor is not None and at - session.used_at > TOUCH_INTERVAL:
-        with registry.database.write() as db:
+        # A reader waits for no other writer: the next request notes the use.
+        with suppress(StoreUnreachable), registry.database.write_soon(TOUCH_PATIENCE) as db:
             stored.touch_session(db, session.id, at)
     return actor
 

@@ -164,8 +164,18 @@ def parse_form(endpoint: Endpoint, form: Form) -> tuple[dict[str, Any], dict[str
                 continue
             words[name] = check_value(value, schema, "This")
         except Refused as error:
-            errors[name] = error.problems[0].message
+            errors[name] = _describe_fault(error.problems[0].message, schema)
     return words, errors
+
+
+def _describe_fault(message: str, schema: Schema) -> str:
+    """Return a fault in words: in place of a pattern what the field is for."""
+    what, does_not_fit, _ = message.partition(" does not fit ")
+    return (
+        f"{what.removeprefix('This ')} cannot be: {schema['description']}"
+        if does_not_fit
+        else message
+    )
 
 
 def _is_unchanged(form: Form, name: str, schema: Schema) -> bool:
