@@ -18,6 +18,7 @@ from twofold.publish.release_changes import (
     ReleaseChange,
     Verb,
     carry_out_changes,
+    make_manager,
     open_all,
     plan_changes,
 )
@@ -32,6 +33,8 @@ def change(verb: Verb, address: str, name: str) -> list[str]:
     """Make the change of a release in channel `main`; the actions of its plan."""
     targets = resolve_targets([f"{address}/main"])
     made = ReleaseChange(verb, name, "1.0", reason="broken" if verb == "yank" else "")
+    if verb == "set-status":
+        made = ReleaseChange(verb, name, status="archived", reason="done")
     if verb == "promote":
         made = replace(made, promotion=Promotion(targets[0], "main", "stable"))
     with open_all(targets, HASTY) as opened:
@@ -48,7 +51,7 @@ def publish(verb: Verb, url: str, wheel: Path, name: str) -> None:
         change("yank", url, name)
 
 
-VERBS = ("yank", "unyank", "promote", "delete")
+VERBS: tuple[Verb, ...] = ("yank", "unyank", "promote", "delete", "set-status")
 CASES = [(verb, kind) for verb in VERBS for kind in ("503", "cut-after")]
 
 
@@ -81,4 +84,29 @@ def test_a_second_run_completes_a_change_that_a_fault_broke(
                     change(verb, address, name)
             if ended:
                 assert number > 2
+                return
+
+
+@pytest.mark.parametrize("kind", ["503", pytest.param("cut-after", marks=pytest.mark.slow)])
+def test_a_status_that_a_fault_broke_is_read_by_the_second_run(
+    kind: str, registry: Registry, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("TWOFOLD_TOKEN", registry.token)
+    wheel = make_wheel(tmp_path, "my_package", "1.0")
+    publish("yank", registry.url, wheel, "my_package")
+    with run_faulty_proxy(registry.url) as (address, fault):
+        (settings,) = resolve_targets([f"{address}/main"])
+        for number in count(1):
+            fault.kind, fault.at, fault.seen = kind, number, 0
+            with open_all([settings], HASTY) as (target,):
+                if fault.seen >= number:
+                    continue
+                try:
+                    files = make_manager(target).read("my_package").files
+                except Unreachable as error:
+                    assert error.hint
+                    fault.kind = ""
+                    files = make_manager(target).read("my_package").files
+            assert wheel.name in [file.name for file in files]
+            if fault.seen < number:
                 return

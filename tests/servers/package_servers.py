@@ -49,6 +49,7 @@ class FakeServer(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     wbufsize = 1 << 16  # headers and body in one packet; two would wait for an acknowledgement
     store: ClassVar[Store]
+    file_name = ""  # of the last form
 
     def log_request(self, *_: object) -> None:
         return None
@@ -72,6 +73,7 @@ class FakeServer(BaseHTTPRequestHandler):
         fields: dict[str, bytes] = {}
         for part in message.get_payload():
             assert not isinstance(part, str)
+            self.file_name = part.get_filename() or self.file_name
             name = part.get_param("name", header="content-disposition")
             fields[str(name)] = part.get_payload(decode=True)
         return fields
