@@ -7,7 +7,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from twofold.cli.terminal import Parser, note, print_json
+from twofold.cli.terminal import Parser, note, print_json, print_wrapped
 from twofold.errors import TwofoldError, UsageError
 
 TYPE_CHECKING = False
@@ -127,7 +127,7 @@ def _change(steps: Sequence[ChangeStep], args: argparse.Namespace, asks: bool) -
         for step in steps:
             row = step.row
             line = f"{row['target']}  {row['action']}  {step.change.subject}: {row['reason']}"
-            print(line, file=sys.stdout if args.dry_run else sys.stderr)
+            print_wrapped(line, sys.stdout if args.dry_run else sys.stderr, "  ")
     require_possible(steps)
     if args.dry_run:
         if args.json:
@@ -143,7 +143,8 @@ def _change(steps: Sequence[ChangeStep], args: argparse.Namespace, asks: bool) -
         rows = [{**step.row, "changed": step in made} for step in steps]
         print_json({"steps": rows, "changed": len(made)})
     else:
-        print(f"{args.verb}: {len(made)} changed, {len(steps) - len(made)} already so")
+        line = f"{args.verb}: {len(made)} changed, {len(steps) - len(made)} already so"
+        print_wrapped(line, sys.stdout)
     return 0
 
 
@@ -233,7 +234,8 @@ def _show_status(name: str, version: str, settings: Sequence[TargetSettings], as
         print_json(rows)
         return 0
     for row in rows:
-        print("\n".join(_format_status(row)))
+        for line in _format_status(row):
+            print_wrapped(line, sys.stdout, "    ")
     return 0
 
 

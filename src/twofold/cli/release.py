@@ -7,10 +7,11 @@ continues where it stopped.
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 from twofold.cli.publish import parse_attempts
-from twofold.cli.terminal import Parser, print_json
+from twofold.cli.terminal import Parser, print_json, print_wrapped
 from twofold.errors import Problem, ProjectErrors, TwofoldError, Unreachable
 
 TYPE_CHECKING = False
@@ -324,7 +325,9 @@ def _print_result(
             }
         )
     elif args.dry_run:
-        print(f"dry run passed: {planned.new} can be released; nothing was changed")
+        print_wrapped(
+            f"dry run passed: {planned.new} can be released; nothing was changed", sys.stdout
+        )
     else:
-        print(f"released {planned.new}: {len(uploaded)} uploaded")
+        print_wrapped(f"released {planned.new}: {len(uploaded)} uploaded", sys.stdout)
     return 0

@@ -135,9 +135,9 @@ def remove_controls(text: str) -> str:
 
 
 def note(text: str) -> None:
-    """Print progress or a remark as a plain line on stderr; nothing with `--quiet`."""
+    """Print progress or a remark as plain lines on stderr; nothing with `--quiet`."""
     if not os.environ.get("TWOFOLD_QUIET"):
-        print(remove_controls(text), file=sys.stderr, flush=True)
+        print_wrapped(text, sys.stderr, "  ")
 
 
 def get_width(stream: TextIO) -> int:
@@ -154,15 +154,18 @@ def get_width(stream: TextIO) -> int:
 
 
 def print_wrapped(text: str, stream: TextIO, indent: str = "") -> None:
-    """Print a line, wrapped to a terminal's width; `indent` begins the lines that follow."""
-    text, width = remove_controls(text), get_width(stream)
-    if len(text) > width:
-        import textwrap
+    """Print lines, each wrapped to a terminal's width; `indent` begins what follows of one."""
+    lines = remove_controls(text).split("\n")
+    width = get_width(stream)
+    print("\n".join(_wrap(line, width, indent) for line in lines), file=stream, flush=True)
 
-        text = textwrap.fill(
-            text, width, subsequent_indent=indent, break_on_hyphens=False, replace_whitespace=False
-        )
-    print(text, file=stream, flush=True)
+
+def _wrap(line: str, width: int, indent: str) -> str:
+    if len(line) <= width:
+        return line
+    import textwrap
+
+    return textwrap.fill(line, width, subsequent_indent=indent, break_on_hyphens=False)
 
 
 def format_size(size: int) -> str:
@@ -255,10 +258,12 @@ def show_error(error: TwofoldError, as_json: bool = False) -> int:
         print(f"{dim}{error.output.rstrip()}{off}", file=sys.stderr)
     for problem in error.problems:
         place = f"{problem.where}: " if problem.where else ""
-        message = remove_controls(f"{place}{problem.message}")
-        print(f"{red}error:{off} {message}", file=sys.stderr)
+        text = remove_controls(f"error: {place}{problem.message}")
+        width = get_width(sys.stderr)
+        lines = "\n".join(_wrap(line, width, "  ") for line in text.split("\n"))
+        print(f"{red}error:{off}{lines.removeprefix('error:')}", file=sys.stderr)
         if problem.hint:
-            print(f"  hint: {remove_controls(problem.hint)}", file=sys.stderr)
+            print_wrapped(f"  hint: {problem.hint}", sys.stderr, "    ")
     if os.environ.get("TWOFOLD_VERBOSE"):
         _print_causes(error)
     if as_json:
