@@ -87,7 +87,7 @@ def main() -> None:
         registry = open_registry(settings)
         if is_new:
             owner = accounts.identify(registry, accounts.bootstrap_owner(registry))
-            fill(registry, args.projects)
+            fill(registry, args.projects, 5)
             publish_releases(registry, owner, folder)
         app = create_app(settings, registry)
         with registry.database.engine.connect() as db:
@@ -107,7 +107,9 @@ def main() -> None:
         for title, address in pages.items():
             status, body = get(app, address(0))
             assert status == 200, (title, status)
-            row = measure(title, args.runs, lambda number, at=address: get(app, at(number)))
+            row = measure(
+                registry, title, args.runs, lambda number, at=address: get(app, at(number))
+            )
             rows.append({**row, "bytes": len(body)})
             print(json.dumps(rows[-1]), flush=True)
         print(
