@@ -58,6 +58,7 @@ ON_THE_MACHINE = {
     "sweep": "it deletes objects",
     "move": "it needs the address and login of another store",
     "doctor": "it looks at the machine",
+    "import": "it copies another registry for minutes or hours, with its address and login",
     "follow": "it resolves and fetches for minutes or hours",
     "offer": "it reads the metadata of many projects of the upstream",
 }
