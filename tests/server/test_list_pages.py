@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from tests.factories.packages import make_conda, make_wheel
 from tests.server.conftest import Place
 from twofold.server.auth import accounts
@@ -81,8 +79,8 @@ def test_the_newest_version_in_a_list_is_one_that_installs(served: Place, tmp_pa
         assert "1.0" in page and "1.1<" not in page and "2.0rc1" not in page, path
 
 
-@pytest.mark.parametrize("path", ["/secret", "/secret/label/pre", "/secret/project/x"])
-def test_a_private_channel_has_no_pages_for_others(served: Place, path: str) -> None:
+def test_a_private_channel_has_no_pages_for_others(served: Place) -> None:
     assert served.owner.user is not None
     accounts.add_channel(served.registry, "owner", "secret", served.owner.user, public=False)
-    assert served.get(path).status_code == 401
+    for path in ("/secret", "/secret/label/pre", "/secret/project/x"):
+        assert served.get(path).status_code == 401

@@ -44,37 +44,36 @@ def test_who_prefers_html(accept: str, expected: bool) -> None:
     assert prefers_html(accept) is expected
 
 
-@pytest.mark.parametrize(
-    ("path", "status"),
-    [
-        ("/main/project/nosuch", 404),
-        ("/nope", 404),
-        ("/main/noarch/", 404),
-        ("/main/nothing/at/all", 404),
-        ("/main/simple/nosuch/", 404),
-        ("/main/files/00/x.whl", 404),
-        ("/api/manage/users", 401),
-        ("/main/%00", 400),
-        ("/readyz/x", 404),
-    ],
-)
-def test_an_error_is_a_page_for_browsers_and_a_problem_for_programs(
-    served: Place, path: str, status: int
-) -> None:
-    url = f"{served.url}{path}"
-    page = requests.get(url, headers={"Accept": BROWSER}, timeout=20)
-    problem = requests.get(url, timeout=20)
-    assert page.status_code == problem.status_code == status
-    assert page.reason == problem.reason
-    assert problem.headers["content-type"] == "application/problem+json"
-    assert page.headers["content-type"] == "text/html; charset=utf-8"
-    assert page.headers["cache-control"] == "no-store"
-    assert page.text.count("<h1>") == 1 and '<html lang="en">' in page.text
-    assert problem.json()["message"] in page.text.replace("&#39;", "'")
-    # A browser would ask for a password itself: its page links to the sign-in instead.
-    assert "www-authenticate" not in page.headers
-    assert ("www-authenticate" in problem.headers) is (status == 401)
-    assert "/-/sign-in" in page.text
+#: Path -> status of an error.
+ERRORS = {
+    "/main/project/nosuch": 404,
+    "/nope": 404,
+    "/main/noarch/": 404,
+    "/main/nothing/at/all": 404,
+    "/main/simple/nosuch/": 404,
+    "/main/files/00/x.whl": 404,
+    "/api/manage/users": 401,
+    "/main/%00": 400,
+    "/readyz/x": 404,
+}
+
+
+def test_an_error_is_a_page_for_browsers_and_a_problem_for_programs(served: Place) -> None:
+    for path, status in ERRORS.items():
+        url = f"{served.url}{path}"
+        page = requests.get(url, headers={"Accept": BROWSER}, timeout=20)
+        problem = requests.get(url, timeout=20)
+        assert page.status_code == problem.status_code == status, path
+        assert page.reason == problem.reason
+        assert problem.headers["content-type"] == "application/problem+json"
+        assert page.headers["content-type"] == "text/html; charset=utf-8"
+        assert page.headers["cache-control"] == "no-store"
+        assert page.text.count("<h1>") == 1 and '<html lang="en">' in page.text
+        assert problem.json()["message"] in page.text.replace("&#39;", "'")
+        # A browser would ask for a password itself: its page links to the sign-in instead.
+        assert "www-authenticate" not in page.headers
+        assert ("www-authenticate" in problem.headers) is (status == 401)
+        assert "/-/sign-in" in page.text
 
 
 def test_a_bug_is_a_page_too(served: Place, tmp_path: Path) -> None:
@@ -138,14 +137,12 @@ def test_the_operators_name_notice_and_pictures_are_on_every_page(
         assert place.get("/favicon.ico").headers["content-type"] == "image/svg+xml"
 
 
-@pytest.mark.parametrize("name", ["logo.txt", "missing.png", "large.png"])
-def test_a_picture_that_cannot_be_shown_stops_the_start(
-    served: Place, tmp_path: Path, name: str
-) -> None:
-    path = tmp_path / name
-    if name != "missing.png":
-        path.write_bytes(b"x" * (600 << 10))
-    settings = dataclasses.replace(served.settings, site_icon=path)
-    with pytest.raises(TwofoldError) as error:
-        create_app(settings, served.registry)
-    assert error.value.problems[0].where == str(path) and error.value.problems[0].hint
+def test_a_picture_that_cannot_be_shown_stops_the_start(place: Place, tmp_path: Path) -> None:
+    for name in ("logo.txt", "missing.png", "large.png"):
+        path = tmp_path / name
+        if name != "missing.png":
+            path.write_bytes(b"x" * (600 << 10))
+        settings = dataclasses.replace(place.settings, site_icon=path)
+        with pytest.raises(TwofoldError) as error:
+            create_app(settings, place.registry)
+        assert error.value.problems[0].where == str(path) and error.value.problems[0].hint
