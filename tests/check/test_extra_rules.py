@@ -97,7 +97,7 @@ def test_a_kind_of_target_of_another_distribution_is_known_by_its_name(
     assert ran.code == 0, ran.err
     assert "wheel files are not supported there" in ran.out
     unknown = twofold("publish", wheel, "--to", "acme+http://127.0.0.1:9/lab", "--dry-run")
-    assert "is not a target URL" in unknown.err
+    assert "there is no kind of target 'acme'" in unknown.err
 
 
 class TestNoLicence(RuleContract):

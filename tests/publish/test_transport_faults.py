@@ -14,6 +14,7 @@ from twofold.errors import Refused, TwofoldError, Unreachable
 from twofold.publish.addresses import Secret
 from twofold.publish.http import HeaderAuth, HttpClient
 from twofold.publish.responses import RetryPolicy, TransientError
+from twofold.publish.targets.lookup import fetch_page
 
 SECRET = "token-1f7e"
 HASTY = RetryPolicy(attempts=1, connect=2, read=0.3, total=0.1, slowest=1 << 30)
@@ -137,7 +138,11 @@ def test_a_redirect_to_no_url_is_a_refusal(location: str) -> None:
 def test_a_redirect_in_a_circle_ends() -> None:
     head = b"HTTP/1.1 302 Found\r\nLocation: /f\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
     with run_raw_server(send(head)) as server:
-        assert "redirects more than 5 times" in get(f"http://{server}/f")
+        client = HttpClient(HASTY)
+        with pytest.raises(Refused, match="redirects more than 5 times"):
+            client.fetch_sha256(f"http://{server}/f", None, 1000)
+        with pytest.raises(Refused, match="redirects more than 5 times"):
+            fetch_page(client, f"http://{server}/simple", "my_package", None)
 
 
 def test_a_login_is_not_sent_to_the_server_that_another_redirects_to() -> None:
@@ -172,8 +177,6 @@ def test_an_upload_that_the_server_takes_byte_by_byte_ends_at_the_limit(tmp_path
 
 
 def test_a_page_behind_a_redirect_without_a_place_is_a_refusal() -> None:
-    from twofold.publish.targets.lookup import fetch_page
-
     head = b"HTTP/1.1 302 Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
     with run_raw_server(send(head)) as server, pytest.raises(Refused, match=r"refused \(302\)"):
         fetch_page(HttpClient(HASTY), f"http://{server}/simple", "my_package", None)

@@ -144,8 +144,8 @@ class HttpClient:
             answer = self.with_retries(partial(self.request_once, "GET", at, auth, headers=headers))
             url = find_redirect(answer, at)
             if not url or not can_share_login(url, at):
-                return answer
-        raise make_loop_error(at)
+                break
+        return answer  # of a circle too: pypiserver answers so where it has no page
 
     def with_retries(self, attempt: Callable[[], HttpResult]) -> HttpResult:
         """Repeat a request that may be repeated, as often as the retry policy allows.

@@ -13,8 +13,8 @@ from twofold.index.simple_parser import (
     parse_json_page,
 )
 from twofold.names import normalize_name
-from twofold.publish.addresses import redact_url
-from twofold.publish.http import HeaderAuth, HttpClient, find_redirect
+from twofold.publish.addresses import can_share_login, redact_url
+from twofold.publish.http import HeaderAuth, HttpClient, find_redirect, make_loop_error
 from twofold.publish.responses import HttpResult
 from twofold.publish.targets.protocol import RemoteState, state_from_fetch
 
@@ -35,7 +35,10 @@ def fetch_page(http: HttpClient, index: str, project: str, auth: HeaderAuth | No
     """
     url = f"{index.rstrip('/')}/{normalize_name(project)}/"
     answer = http.get(url, auth, {"Accept": ACCEPT, "Cache-Control": "no-cache"})
-    if answer.status == 404 or find_redirect(answer, url):
+    onward = find_redirect(answer, url)
+    if onward and can_share_login(onward, url):
+        raise make_loop_error(url)
+    if answer.status == 404 or onward:
         return ProjectPage()  # or a redirect to another index for unknown projects
     if not answer.ok:
         hint = f"check the simple index of this target ({redact_url(index)})"
