@@ -118,7 +118,7 @@ def read_all(history: RecipeHistory, recipes: list[RecipeFile], given: argparse.
             refused.append(one)
     for kind, count in sorted(total.items()):
         print(f"{kind:24}{read[kind]:>7} of {count:>6} read  {read[kind] / count:.2%}", end="")
-        share = read[kind] / (count - also[kind])
+        share = read[kind] / max(1, count - also[kind])
         print(f"  {share:.2%} but for {also[kind]} that conda-build refuses" * bool(also[kind]))
     print(f"\nlonger than {LONGEST:g} s: {slow or 'none'}\n")
     for message, count in Counter(group_message(one["message"]) for one in refused).most_common():
