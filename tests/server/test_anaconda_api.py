@@ -325,6 +325,10 @@ def test_a_search_finds_what_the_asker_may_read(served: Place, tmp_path: Path) -
     assert client(served, "").search("100%_") == []
     assert client(served, "").search("spam", platform="noarch")
     assert client(served, "").search("spam", platform="linux-64") == []
+    served.publish(make_wheel(tmp_path, "other", "1.0", "Keywords: spam,breakfast"))
+    found = client(served, "").search("spam")
+    assert [hit["name"] for hit in found] == ["spam_eggs", "other"]
+    assert [hit["summary"] for hit in client(served, "").search("breakfast")] == ["x"]
 
 
 def test_what_is_private_is_shown_to_nobody_else(served: Place, tmp_path: Path) -> None:

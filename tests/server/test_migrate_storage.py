@@ -13,7 +13,9 @@ from tests.factories.packages import make_wheel, sha256_of
 from tests.server.conftest import Place, new_place
 from tests.servers.stores import S3, PostgreSQL
 from twofold.server.app import open_registry
+from twofold.server.model import ANONYMOUS
 from twofold.server.registry import maintenance
+from twofold.server.registry.browsing.search import SearchQuery, search_projects
 from twofold.server.settings import Settings
 from twofold.server.store import Blobs, channels
 
@@ -41,8 +43,10 @@ def test_a_killed_migration_resumes_and_sends_nothing_twice(
     assert all(after[sha256] == at for sha256, at in sent.items())
     moved = open_registry(there)
     verdict = maintenance.verify(moved)
+    found = search_projects(moved, ANONYMOUS, SearchQuery("p17"))
     moved.database.close()
     assert (verdict.is_sound, verdict.checked) == (True, 60)
+    assert [one.listing.key for one in found.projects] == ["p17"]  # by PostgreSQL's own index
 
 
 def open_place(folder: Path) -> Place:
