@@ -170,6 +170,12 @@ METADATA = {
     "5,000 epochs": "Requires-Dist: x>=" + "1!" * 5000 + "1",
     "a summary of 5 MB": "Summary: " + "x" * (5 << 20),
     "20,000 classifiers": "\n".join(["Classifier: Private :: x"] * 20_000),
+    "3,000 unknown classifiers": "\n".join(f"Classifier: A :: {one}" for one in range(3000)),
+    "20,000 unknown classifiers": "\n".join(f"Classifier: A :: {one}" for one in range(20_000)),
+    "20,000 extras of its own": "\n".join(f"Provides-Extra: e{one}" for one in range(20_000)),
+    "20,000 unknown fields": "\n".join(f"X-{one}: y" for one in range(20_000)),
+    "20,000 Pythons": "Requires-Python: " + ",".join(f"!=3.{one}" for one in range(20_000)),
+    "a NUL in what is searched": "Summary: a\0b\nKeywords: c\0d,\x1b[31m",
     "bytes that are no UTF-8": "Author: \udcff",
     "a NUL": "Author: a\0b",
     "a header without a name": ": x",
@@ -192,7 +198,7 @@ def test_metadata_made_to_exhaust_a_parser_are_answered_soon(shared_place: Wire,
         "POST", "/main/legacy/", form(*START, field("content", body, extra)), media=FORM
     )
     assert answer.status in (200, 400), message
-    assert time.process_time() - begun < 15
+    assert time.process_time() - begun < 5
     if answer.status == 400:
         assert json.loads(message)["detail"]
     page = shared_place.place.get(f"/main/project/{name}")

@@ -23,6 +23,8 @@ _BACKPORT_WORDS = """
 BACKPORTS = frozenset(_BACKPORT_WORDS.split())
 PRIVATE = "Private :: Do Not Upload"
 MAX_SUMMARY = 512
+#: Unknown classifiers that are compared with all known ones: each takes some milliseconds.
+MAX_NEAREST = 20
 
 
 def is_private(metadata: Metadata) -> bool:
@@ -48,15 +50,21 @@ def unknown_classifier(metadata: Metadata) -> Iterator[Violation]:
     from trove_classifiers import classifiers as known
     from trove_classifiers import deprecated_classifiers as deprecated
 
-    for classifier in metadata.classifiers:
-        if classifier in known or classifier in deprecated or classifier.startswith("Private ::"):
-            continue
+    unknown = [
+        classifier
+        for classifier in dict.fromkeys(metadata.classifiers)
+        if not (
+            classifier in known or classifier in deprecated or classifier.startswith("Private ::")
+        )
+    ]
+    folded = {_fold(name): name for name in known} if unknown else {}
+    for number, classifier in enumerate(unknown):
         where = metadata.location("classifiers", classifier)
-        same = {_fold(name): name for name in known}.get(_fold(classifier), "")
+        same = folded.get(_fold(classifier), "")
+        nearest = _nearest_classifier(classifier, known) if number < MAX_NEAREST else ""
         yield Violation(
             f"'{classifier}' is not a classifier that PyPI knows",
-            _nearest_classifier(classifier, known)
-            or "choose one from the list of classifiers on PyPI",
+            nearest or "choose one from the list of classifiers on PyPI",
             where,
             _replacement(metadata, where, classifier, same) if same else None,
         )

@@ -37,6 +37,9 @@ LOCAL_VERSION = "TF023"
 MAX_REQUIREMENTS = 3_000
 MAX_REQUIREMENT_LENGTH, MAX_REQUIREMENTS_SIZE, MAX_MARKER_DEPTH = 4_000, 500_000, 30
 
+#: The most fields of METADATA: repeated ones count each. The longest seen has some 1,200.
+MAX_METADATA_FIELDS = 4_000
+
 _FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+!~-]*")
 
 #: PyPI's names (PEP 508), or with the leading underscore of some conda names.
@@ -134,6 +137,29 @@ def check_requirement_limits(artifact: Artifact) -> None:
                 f"The requirement {text[:60]!a}... is too long or nested too deeply",
                 f"at most {MAX_REQUIREMENT_LENGTH} characters, {MAX_MARKER_DEPTH} deep",
             )
+
+
+def check_metadata_limits(artifact: Artifact) -> None:
+    """Check that no field of METADATA is repeated or goes on without end. Raises Refused.
+
+    Rules, pages and databases take each of them one by one, and 40,000 compress to a kilobyte.
+    """
+    if artifact.kind.is_conda:
+        return
+    head = artifact.metadata.replace(b"\r\n", b"\n").partition(b"\n\n")[0]
+    fields = [line for line in head.split(b"\n") if not line.startswith((b" ", b"\t"))]
+    if len(fields) > MAX_METADATA_FIELDS:
+        raise Refused(
+            "too-much-metadata",
+            f"METADATA has {len(fields)} fields, and {MAX_METADATA_FIELDS} are allowed",
+            "put them into several projects, and long texts into the description",
+        )
+    if len(artifact.requires_python or "") > MAX_REQUIREMENT_LENGTH:
+        raise Refused(
+            "too-much-metadata",
+            f"Requires-Python has more than {MAX_REQUIREMENT_LENGTH} characters",
+            "name the oldest Python that works",
+        )
 
 
 def _marker_depth(text: str) -> int:

@@ -94,6 +94,7 @@ def publish(registry: Registry, actor: Actor, channel: str, upload: Upload) -> U
         artifact = _read_checked(path, upload)
         checks.check_form_matches(upload.claims, artifact)
         checks.check_requirement_limits(artifact)
+        checks.check_metadata_limits(artifact)
         if not upload.is_fetched and not upload.is_imported:
             checks.check_sdist_name(artifact)
         if not path.name.endswith(".zip"):  # an sdist as zip: reading it checked its structure
