@@ -45,6 +45,7 @@ def fill_search_index(registry: Registry) -> int:
             contents.lock_channels_of(db, [one for _, one in batch])
             contents.set_about(db, found)
             for channel_id, project_id in batch:
+                listings.remove_listing(db, project_id)  # its tokens may follow other rules
                 update_listing(db, channel_id, project_id)
             after = batch[-1][1] if batch else after
             listings.set_mark(db, f"{listings.RULES}:{after}" if batch else listings.RULES)
