@@ -39,9 +39,12 @@ SCREENSHOTS = os.environ.get("TWOFOLD_SCREENSHOTS")
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Chromium, without a window."""
+    """Chromium, without a window.
+
+    One a module: Playwright keeps an event loop running, beside which `asyncio.run` refuses.
+    """
     program = next(filter(None, map(shutil.which, PROGRAMS)), None)
     if program is None:
         pytest.skip("no Chromium on PATH: install Debian's package chromium")

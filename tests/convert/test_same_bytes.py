@@ -11,7 +11,8 @@ import pytest
 from tests.factories.artifacts import write_wheel
 from tests.factories.sample_projects import SAMPLES, copy_sample
 from twofold.building.conda_outputs import CondaOutputs
-from twofold.building.pep517 import _conda_packages
+from twofold.building.delivery import make_conda_packages
+from twofold.building.options import BuildRequest
 from twofold.convert import CondaOptions, convert_all, parse_options
 from twofold.formats.conda_writer import BUILD_LEVEL
 from twofold.server.app import open_registry
@@ -113,7 +114,8 @@ def test_convert_a_build_by_another_backend_and_the_registry_make_the_same_packa
     converted = convert_hashed(wheel, tmp_path / "converted", CondaOptions())
     assert converted
     assert publish_wheel(registry, wheel) == converted
-    built = _conda_packages(wheel, tmp_path / "built", ["conda", "tar.bz2"], CondaOptions())
-    paths = [Path(one.path) for one in built]
+    request = BuildRequest(["conda", "tar.bz2"], report=str)
+    built = make_conda_packages(wheel, tmp_path / "built", request, CondaOptions())
+    paths = [path for _, path in built]
     hashes = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
     assert {name: one for name, one in hashes.items() if name.endswith(".conda")} == converted

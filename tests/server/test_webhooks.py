@@ -91,8 +91,9 @@ def test_uploads_yanks_promotions_and_deletions_are_posted_and_signed(
     deliver(registry)
     bodies = [json.loads(body) for _, body in receiver.received]
     assert {one["event"] for one in bodies} == set(channel_events.EVENTS.values())
-    first = bodies[0]
-    assert (first["channel"], first["actor"]) == ("main", "owner") and first["detail"]["sha256"]
+    uploaded = next(one for one in bodies if one["event"] == channel_events.EVENTS["publish"])
+    assert (uploaded["channel"], uploaded["actor"]) == ("main", "owner")
+    assert uploaded["detail"]["sha256"]
     for headers, body in receiver.received:
         assert is_genuine(added.secret, headers, body)
         assert not is_genuine(added.secret, headers, body + b" ")

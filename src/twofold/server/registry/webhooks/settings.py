@@ -65,7 +65,8 @@ def check_target(registry: Registry, url: str) -> None:
     if host in registry.webhook_hosts or f"{host}:{port}" in registry.webhook_hosts:
         return
     if scheme != "https":
-        raise Refused("invalid-url", "A webhook's URL begins with https://")
+        hint = "ask the operator to allow its host with --webhook-host"
+        raise Refused("insecure-url", "A webhook's URL begins with https://", hint, 403)
     try:
         is_outside = is_public(url)
     except Unreachable as error:

@@ -113,6 +113,7 @@ _FIELD_OF = {
     "no-user": "user",
     "no-channel": "channel",
     "invalid-issuer": "issuer",
+    "insecure-url": "url",
     "invalid-url": "url",
     "no-identity": "claims",
     "no-claims": "claims",
