@@ -16,6 +16,7 @@ import yaml
 
 from twofold.check import rule_table
 from twofold.cli import make_parser
+from twofold.formats.portable_names import find_unportable
 from twofold.publish.targets import kinds
 
 ROOT = Path(__file__).parents[2]
@@ -30,6 +31,17 @@ NAMED = re.compile(r"(?<![\w/.-])((?:scripts|tests|src|docs|benchmarks|news|back
 #: A module of ours, or something in it, in the text of a page; `tool.twofold.conda` is none.
 MODULE = re.compile(r"(?<![\w./-])(twofold(?:_build)?(?:\.\w+)+)(?![\w(]*\.(?:py|toml|json|md))")
 DOCUMENTS = [ROOT / "ARCHITECTURE.md", ROOT / "CONTRIBUTING.md", *sorted(ROOT.glob("docs/**/*.md"))]
+
+
+def test_every_file_has_a_place_of_its_own_where_case_is_ignored() -> None:
+    """On Windows and macOS; those systems cannot be run here, so the list of files is checked."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, encoding="utf-8", check=True
+    )
+    paths = listed.stdout.strip("\0").split("\0")
+    assert "src/twofold/py.typed" in paths
+    assert list(find_unportable(paths)) == []
+    assert list(find_unportable([*paths, "SRC/twofold/py.typed"])) != []
 
 
 def commands(page: Path) -> list[str]:
