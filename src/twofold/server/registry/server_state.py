@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from twofold.server.context import Registry
 from twofold.server.store import channels, files, projects
+from twofold.server.store.search import listings
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ def read_state(registry: Registry) -> ServerState:
                 one.public,
                 files.sum_sizes(db, one.id),
                 one.settings.get("quota"),
-                len(channels.list_names(db, one.id)),
+                listings.count_listings(db, [one.id]),
                 len(projects.list_unconverted_wheels(db, one.id)),
             )
             for one in channels.list_channels(db)
