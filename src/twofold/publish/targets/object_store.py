@@ -154,10 +154,10 @@ def describe_error(text: str) -> tuple[str, str]:
     """Reason and hint of an error of obstore, whose text holds the server's XML."""
     code = re.search(r"<Code>([\w.]{1,60})</Code>", text)
     if code is not None:
-        said = re.search(r"<Message>(.{1,300}?)</Message>", text, re.S)
+        message = re.search(r"<Message>(.{1,300}?)</Message>", text, re.S)
         if code[1] == "NoSuchBucket":
             return "there is no such bucket", _HINTS["NoSuchBucket"]
-        reason = f"{code[1]}: {' '.join(said[1].split())}" if said else code[1]
+        reason = f"{code[1]}: {' '.join(message[1].split())}" if message else code[1]
         return f"it was refused ({reason})", _HINTS.get(code[1], _KEYS)
     status = re.search(r"status code: (\d{3}[^:\n]*)", text)
     if status is not None:

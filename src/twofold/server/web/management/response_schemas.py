@@ -34,6 +34,18 @@ def _ref(name: str) -> dict[str, str]:
     return {"$ref": f"#/components/schemas/{name}"}
 
 
+_FILE = {
+    "file": TEXT,
+    "version": TEXT,
+    "kind": TEXT,
+    "size": COUNT,
+    "sha256": TEXT,
+    "labels": TEXTS,
+    "yanked": TEXT_OR_NULL,
+    "uploaded_at": TIME,
+    "remark": TEXT_OR_NULL,
+}
+
 #: Name -> JSON Schema; every field is required.
 SCHEMAS: dict[str, dict[str, Any]] = {
     "User": object_schema(
@@ -109,28 +121,9 @@ SCHEMAS: dict[str, dict[str, Any]] = {
     "ProjectDetail": object_schema(
         project=_ref("Project"), files={"type": "array", "items": _ref("File")}
     ),
-    "File": object_schema(
-        file=TEXT,
-        version=TEXT,
-        kind=TEXT,
-        size=COUNT,
-        sha256=TEXT,
-        labels=TEXTS,
-        yanked=TEXT_OR_NULL,
-        uploaded_at=TIME,
-        remark=TEXT_OR_NULL,
-    ),
+    "File": object_schema(**_FILE),
     "PromotedFile": object_schema(
-        file=TEXT,
-        version=TEXT,
-        kind=TEXT,
-        size=COUNT,
-        sha256=TEXT,
-        labels=TEXTS,
-        yanked=TEXT_OR_NULL,
-        uploaded_at=TIME,
-        remark=TEXT_OR_NULL,
-        state={"type": "string", "enum": ["new", "labelled", "there"]},
+        **_FILE, state={"type": "string", "enum": ["new", "labelled", "there"]}
     ),
     "Change": object_schema(
         id=COUNT,
