@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import json
-import ssl
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import jwt
 import trustme
 from cryptography.hazmat.primitives.asymmetric import rsa
+
+from tests.servers.over_tls import serve_over_tls
 
 #: What a job shows to GitHub's endpoint for identities (ACTIONS_ID_TOKEN_REQUEST_TOKEN).
 REQUEST_TOKEN = "request-token-of-the-job"
@@ -82,22 +82,13 @@ def run_issuer(authority: trustme.CA) -> Iterator[Issuer]:
         def log_message(self, *_: object) -> None:
             """Say nothing."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("localhost").configure_cert(context)
-    server.socket = context.wrap_socket(server.socket, server_side=True)
-    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-    issuer.url = f"https://localhost:{server.server_address[1]}"
-    public = json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(key.public_key()))
-    issuer.documents |= {
-        "/.well-known/openid-configuration": {
-            "issuer": issuer.url,
-            "jwks_uri": f"{issuer.url}/keys",
-        },
-        "/keys": {"keys": [{**public, "kid": "key-1", "use": "sig", "alg": "RS256"}]},
-    }
-    try:
+    with serve_over_tls(authority, Handler) as issuer.url:
+        public = json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(key.public_key()))
+        issuer.documents |= {
+            "/.well-known/openid-configuration": {
+                "issuer": issuer.url,
+                "jwks_uri": f"{issuer.url}/keys",
+            },
+            "/keys": {"keys": [{**public, "kid": "key-1", "use": "sig", "alg": "RS256"}]},
+        }
         yield issuer
-    finally:
-        server.shutdown()
-        server.server_close()

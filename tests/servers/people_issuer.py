@@ -10,19 +10,19 @@ import base64
 import hashlib
 import json
 import secrets
-import ssl
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlencode, urlsplit
 
 import jwt
 import trustme
 from cryptography.hazmat.primitives.asymmetric import rsa
+
+from tests.servers.over_tls import serve_over_tls
 
 
 def _new_key() -> rsa.RSAPrivateKey:
@@ -152,14 +152,5 @@ def run_people_issuer(authority: trustme.CA) -> Iterator[PeopleIssuer]:
         def log_message(self, *_: object) -> None:
             """Say nothing."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("localhost").configure_cert(context)
-    server.socket = context.wrap_socket(server.socket, server_side=True)
-    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-    issuer.url = f"https://localhost:{server.server_address[1]}"
-    try:
+    with serve_over_tls(authority, Handler) as issuer.url:
         yield issuer
-    finally:
-        server.shutdown()
-        server.server_close()
