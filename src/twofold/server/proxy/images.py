@@ -31,7 +31,7 @@ MAX_IMAGE, MAX_KEPT = 5 << 20, 256 << 20
 #: Seconds for which an image is served without asking, and a failure is believed.
 MAX_AGE, MAX_FAILURE_AGE = 86_400, 600
 
-#: Images that are fetched at a time; who comes later is told to come again.
+#: Images that are fetched at a time; further requests are asked to come again.
 MAX_FETCHES = 8
 
 #: Seconds without any data after which a host is given up.

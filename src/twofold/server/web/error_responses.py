@@ -32,7 +32,7 @@ _DISK_FULL = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
 #: Status -> Retry-After (seconds): an unreachable store recovers sooner than a full one.
 _RETRY_AFTER = {503: "5", 507: "60"}
 
-#: The longest wait for an upstream that clients are told (seconds).
+#: The longest wait for an upstream that clients are asked for (seconds).
 MAX_RETRY_AFTER = 60
 
 
