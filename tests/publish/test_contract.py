@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 import requests
-from moto import server as moto
 
 from tests.servers.package_servers import (
     TOKEN,
@@ -20,6 +18,7 @@ from tests.servers.package_servers import (
     run_server,
 )
 from tests.servers.registry import Registry
+from tests.servers.stores import start_moto
 from tests.servers.warehouse import WarehouseServer
 from twofold.contracts.targets import TargetContract
 from twofold.publish.addresses import Credentials, Secret
@@ -104,9 +103,7 @@ class TestWarehouse(TargetContract):
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
     """moto's S3."""
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    running = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    running.start()
+    running = start_moto()
     host, port = running.get_host_and_port()
     yield f"http://{host}:{port}"
     running.stop()

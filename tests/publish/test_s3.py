@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import threading
 import urllib.request
 from collections.abc import Iterator
@@ -12,11 +11,11 @@ from typing import ClassVar
 
 import pytest
 import requests
-from moto import server as moto
 
 from tests.factories.releases import Release, hash_file, make_conda, make_wheel
 from tests.servers.package_servers import FakeServer, run_server
 from tests.servers.raw_server import run_raw_server, send
+from tests.servers.stores import start_moto
 from twofold.cli import main
 from twofold.errors import ProjectErrors, TwofoldError, Unreachable
 from twofold.index.folder import index_folder
@@ -27,9 +26,7 @@ from twofold.publish.run import IncompletePublicationError
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    running = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    running.start()
+    running = start_moto()
     host, port = running.get_host_and_port()
     yield f"http://{host}:{port}"
     running.stop()

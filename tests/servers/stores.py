@@ -9,12 +9,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import requests
 from sqlalchemy import create_engine, make_url, text
 
 from twofold.server.store import Database
+
+if TYPE_CHECKING:
+    from moto.server import ThreadedMotoServer
 
 
 @dataclass
@@ -75,18 +79,24 @@ def postgresql() -> Iterator[PostgreSQL]:
         server.cleanup()
 
 
+def start_moto(port: int = 0) -> ThreadedMotoServer:
+    """moto's S3 server, running on loopback."""
+    import logging
+
+    from moto.server import ThreadedMotoServer
+
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    running = ThreadedMotoServer(ip_address="127.0.0.1", port=port, verbose=False)
+    running.start()
+    return running
+
+
 @contextmanager
 def s3_server() -> Iterator[S3]:
     """A server whose buckets outlive `stop`; `start` brings it back to the same port."""
-    from moto import server as moto
-
     os.environ.setdefault("AWS_ACCESS_KEY_ID", "test")
     os.environ.setdefault("AWS_SECRET_ACCESS_KEY", "test")
-    import logging
-
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    running = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    running.start()
+    running = start_moto()
     host, port = running.get_host_and_port()
 
     def stop() -> None:
@@ -94,8 +104,7 @@ def s3_server() -> Iterator[S3]:
 
     def start() -> None:
         nonlocal running
-        running = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=port, verbose=False)
-        running.start()
+        running = start_moto(port)
 
     yield S3(f"http://{host}:{port}", stop, start)
     running.stop()
