@@ -10,16 +10,13 @@ import pytest
 
 from tests.factories.releases import make_wheel
 
-#: From Python 3.13 on, `packaging.version` brings it: warnings.deprecated does.
-INSPECT = "inspect" if sys.version_info < (3, 13) else ""
-
 #: Command line -> what it must not import, and the most modules that it may.
 BUDGETS = {
     "--help": ("argparse pathlib json twofold_build.errors", 70),
     "try --help": ("rattler ssl dataclasses asyncio twofold.install tempfile", 140),
     "unyank --help": ("urllib3 ssl twine email http.client", 220),
     "admin --help": ("sqlalchemy starlette jwt cryptography uvicorn inspect", 160),
-    "index channel": (f"packaging.metadata dataclasses {INSPECT} subprocess logging", 170),
+    "index channel": ("packaging.metadata dataclasses inspect subprocess logging", 170),
     "convert {wheel} --out channel": ("importlib.metadata urllib.request ssl", 260),
     "publish {wheel} --to ./folder --dry-run": ("urllib3 twine keyring certifi ssl requests", 400),
 }

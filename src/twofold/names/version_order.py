@@ -13,7 +13,9 @@ from functools import cmp_to_key, lru_cache
 from itertools import zip_longest
 from typing import Any
 
-from packaging.version import InvalidVersion, Version
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from packaging.version import Version
 
 #: A piece of a conda version, in the order of their kinds: `dev`, other letters, numbers, `post`.
 _Piece = tuple[int, int, str]
@@ -62,6 +64,9 @@ def is_prerelease(version: str) -> bool:
 
 @lru_cache(maxsize=4096)
 def _parse(version: str) -> Version | None:
+    # Imported here: from Python 3.13 on it brings inspect along.
+    from packaging.version import InvalidVersion, Version
+
     try:
         return Version(version)
     except InvalidVersion:
