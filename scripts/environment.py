@@ -30,7 +30,7 @@ def prepare(*groups: str) -> dict[str, str]:
     digest = hashlib.sha256(b"".join(path.read_bytes() for path in settings)).hexdigest()
     stamp = FOLDER / "twofold-stamp.txt"
     noted = stamp.read_text(encoding="utf-8").split() if stamp.exists() else []
-    # Groups stay installed: scripts/docs and scripts/test in turn install nothing anew.
+    # Groups stay installed: scripts/docs and scripts/test in turn reinstall nothing.
     there = set(noted[1:]) if noted[:1] == [digest] else set()
     if not noted or noted[0] != digest or not there.issuperset(groups):
         _install(groups)

@@ -1,4 +1,4 @@
-"""Make src/twofold/names/conda_forge*.txt anew.
+"""Renew src/twofold/names/conda_forge*.txt.
 
     python scripts/update-names.py [--outputs FOLDER]
 

@@ -65,7 +65,7 @@ def hidden(root: Path) -> set[str]:
 def killed(root: Path, made: Path, *words: str | Path) -> None:
     """Run twofold, which makes the folder `made`, and kill it as soon as a hidden file is there.
 
-    On a busy machine it may be done before it is looked at: then it is run anew.
+    On a busy machine it may be done before it is looked at: then it is run again.
     """
     command = [sys.executable, "-m", "twofold", *map(str, words)]
     for _ in range(20):

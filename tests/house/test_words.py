@@ -1,6 +1,6 @@
 """Names and messages are in the field's words; the glossary is in ARCHITECTURE.md.
 
-There is no list of exceptions: a name or sentence that this test finds is written anew.
+There is no list of exceptions: a name or sentence that this test finds is written again.
 """
 
 from __future__ import annotations

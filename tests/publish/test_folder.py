@@ -115,7 +115,7 @@ def test_a_page_that_is_none_is_named_by_status(
     ran = twofold("status", "my_package", "--to", tmp_path / "out")
     assert ran.code == 1
     assert f"{page}: it is not the page of an index" in ran.err
-    assert "hint: make the pages anew" in ran.err
+    assert "hint: make the pages again" in ran.err
 
 
 def test_the_project_says_where_its_releases_go(

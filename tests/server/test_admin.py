@@ -263,7 +263,7 @@ def test_a_verification_that_was_interrupted_goes_on_where_it_stopped(
     assert (report.checked, report.damaged, report.missing) == (6, [damaged], [])
     reported = []
     report = maintenance.verify(place.registry, None, reported.append, resumes=True)
-    assert reported[0] == "1 of 6 objects"  # one that came to its end begins anew
+    assert reported[0] == "1 of 6 objects"  # one that came to its end begins again
     assert others and report.damaged == [damaged]
 
 

@@ -29,7 +29,7 @@ def wheel(served: Place, static: StaticServer, tmp_path: Path) -> Path:
 def rewrite(
     served: Place, static: StaticServer, wheel: Path, yank: str = "", head: str = ""
 ) -> None:
-    """Write the upstream's page anew; an hour passes."""
+    """Write the upstream's page again; an hour passes."""
     page = static.folder / "simple" / "spam" / "index.html"
     link = f'<a href="../../files/{wheel.name}#sha256={sha256_of(wheel)}" {yank}>x</a>'
     page.write_text(f"{head}{link}")

@@ -110,7 +110,7 @@ def test_a_fetched_project_does_not_block_a_name_of_ones_own(
     files_of(served, "oo")
     served.get(f"/main/files/{sha256_of(fetched)}/{fetched.name}")
     assert served.upload(make_wheel(tmp_path, "o0", "1.0")).status_code == 200
-    refused = served.upload(make_wheel(tmp_path, "oo", "2.0"))  # begun anew, beside o0
+    refused = served.upload(make_wheel(tmp_path, "oo", "2.0"))  # begun again, beside o0
     assert (refused.status_code, refused.json()["code"]) == (400, "confusable-name")
     files_of(served, "o-o")
     answer = served.get(

@@ -1,4 +1,4 @@
-"""What git knows of a project's files, as every build asks it: so each import counts here."""
+"""What git knows of a project's files. Every build runs it, so each import counts here."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ _FORMAT = "3"
 
 
 #: Where a file's fault has no better remedy.
-_DEFAULT_HINT = "fetch the wheel again or build it anew; if it stays so, do not trust it"
+_DEFAULT_HINT = "fetch or build the wheel again; if it stays so, do not trust it"
 
 
 class ConvertedWheel(NamedTuple):
@@ -272,6 +272,6 @@ class _ConversionCache:
 
 
 def _make_cache_key(sha256: str, options: CondaOptions) -> str:
-    """A wheel and the options that shape its package; names are looked up anew every time."""
+    """A wheel and the options that shape its package; names are looked up again every time."""
     shape = repr((_FORMAT, options.python, options.platform, options.level, options.v3))
     return f"{sha256}:{hashlib.sha256(shape.encode()).hexdigest()[:16]}"

@@ -2,7 +2,7 @@
 
 noarch python (CEP 20 too: stable-ABI wheels in a platform's subdir): `site-packages/` and
 `python-scripts/`, which the installer maps to the Python it installs for. Platform packages: the
-real paths below the prefix. The `.data` schemes are PEP 427's. RECORD is written anew, since
+real paths below the prefix. The `.data` schemes are PEP 427's. RECORD is written again, since
 files get other paths and INSTALLER is added (PEP 376, PEP 627).
 """
 

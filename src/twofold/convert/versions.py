@@ -22,7 +22,7 @@ from twofold_build.names import canonicalize_version
 
 #: How clauses are ordered in a spec: lower bounds, exact ones, upper bounds, exceptions.
 _ORDER = {">=": 0, ">": 0, "~=": 1, "==": 1, "===": 1, "<": 2, "<=": 2, "!=": 3}
-#: More alternatives than this in one spec help nobody.
+#: The most alternatives in one spec; a longer one is not readable.
 _MAX_ALTERNATIVES = 16
 
 

@@ -25,7 +25,7 @@ class _TooMuchError(Exception):
 
 
 class _RemoteFile(io.RawIOBase):
-    """A file on a server, of which only the parts that are read are fetched."""
+    """A file on a server; only the parts that are read are fetched."""
 
     def __init__(self, source: Endpoint, url: str, tail: bytes, total: int) -> None:
         super().__init__()

@@ -30,7 +30,7 @@ from twofold.formats.unpacked_tree import UnpackedTree
 from twofold.formats.wheel import UNHASHED, RecordEntry, WheelFile, parse_record
 from twofold.names import parse_wheel_name
 
-#: Problems reported per file; nobody reads more.
+#: The most problems reported per file.
 _MAX_PROBLEMS = 20
 _SCRIPT_GROUPS = ("console_scripts", "gui_scripts")
 _SCHEMES = ("purelib", "platlib", "headers", "scripts", "data")

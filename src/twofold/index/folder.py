@@ -46,7 +46,7 @@ Identity = tuple[int, int, int]
 
 
 class IndexResult(NamedTuple):
-    """What an indexing did: files in the index, those read anew and gone, those left out."""
+    """What an indexing did: files in the index, those read again and gone, those left out."""
 
     folder: Path
     files: int

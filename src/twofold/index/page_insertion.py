@@ -1,6 +1,6 @@
 """Inserts files into rendered pages of one project: its simple page and its shard.
 
-A project with thousands of releases gets another one every night. Rendering its page anew costs
+A project with thousands of releases gets another one every night. Rendering its page again costs
 milliseconds for every hundred files; an insertion copies bytes. The result is what rendering gives,
 byte for byte: where the page is not of the form that is expected, None is returned.
 """

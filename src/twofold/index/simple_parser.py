@@ -146,7 +146,7 @@ def parse_html_page(text: str, url: str) -> ProjectPage:
             metas.setdefault(str(attributes["name"]).lower(), attributes.get("content") or "")
     try:
         base = _make_absolute(url, base)
-    except ValueError:  # an address that is none, as browsers ignore it
+    except ValueError:  # no valid address: browsers ignore it too
         base = url
     found = _parse_each(_parse_link, links, base)
     return ProjectPage(

@@ -158,7 +158,7 @@ async def _install(
 
 
 def _open_gateway(logins: Mapping[str, Login], cache: Path) -> tuple[Any, Any]:
-    """Open a client with the logins, and a gateway that reads repodata anew."""
+    """Open a client with the logins, and a gateway that reads repodata again."""
     rattler = import_rattler()
     client = rattler.Client.default_client(max_retries=1) if not logins else _make_client(logins)
     return client, rattler.Gateway(

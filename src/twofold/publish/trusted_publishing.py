@@ -148,7 +148,7 @@ _CLAIMS = (
 
 
 def describe_claims(identity: Secret) -> str:
-    """The claims of an identity token that name the CI run; '' if it is none. No secret is in it.
+    """The claims of an identity token that name the CI run, without secrets; '' if it has none.
 
     They are read without the issuer's key: the server has judged them.
     """

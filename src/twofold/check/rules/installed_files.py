@@ -25,7 +25,7 @@ _PTH_CODE = expression(rb"^import[ \t]", re.MULTILINE)
 _FOLDERS = "bin etc include info lib libexec library sbin scripts share"
 _PREFIX = frozenset(_FOLDERS.split())
 _MODULE = expression(r"[^/]+\.(?:py|pyi|pyc|pth|so|pyd)")
-#: So many findings of one rule: nobody reads more.
+#: The most findings of one rule.
 _MAX_FINDINGS = 20
 #: Shorter modules are alike by chance.
 _MIN_DUPLICATE = 200

@@ -133,7 +133,7 @@ def no_licence(metadata: Metadata) -> Iterator[Violation]:
     """TF025"""
     if not metadata.has_licence and not is_private(metadata):
         yield Violation(
-            "no licence is named: nobody may use the project but you",
+            "no licence is named: nobody but you may use the project",
             'write license = "MIT" (an SPDX expression) and add a LICENSE file',
             metadata.location(""),
         )

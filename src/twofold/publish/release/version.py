@@ -267,7 +267,9 @@ def raise_version(old: str, word: str) -> str:
     and `stable`. `rc`, `dev` and the like begin the next patch, or count on.
     """
     if not old:
-        raise TwofoldError(f"'{word}' raises a version, and there is none yet", "write it: 0.1.0")
+        raise TwofoldError(
+            f"'{word}' raises a version, but the project has no version yet", "write it: 0.1.0"
+        )
     version = Version(old)
     epoch = f"{version.epoch}!" if version.epoch else ""
     numbers = list(version.release)

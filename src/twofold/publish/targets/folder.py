@@ -163,12 +163,12 @@ class FolderManager(ReadOnlyManager):
                 else:
                     found += parse_repodata(document, file.parent.name, key)
             except (ValueError, AttributeError, KeyError, TypeError):
-                hint = f"make the pages anew: twofold index {root}"
+                hint = f"make the pages again: twofold index {root}"
                 raise BadFile("it is not the page of an index", hint, str(file)) from None
         return PublishedProject(tuple(found))
 
     def delete(self, _project: str, files: Sequence[PublishedFile]) -> None:
-        """Delete files, then write the pages anew."""
+        """Delete files, then write the pages again."""
         root = Path(self.target.settings.url)
         for file in files:
             (root / file.name).unlink(missing_ok=True)

@@ -86,7 +86,7 @@ class ObjectStore:
         if not isinstance(page, dict):
             raise TwofoldError(
                 f"{self.name}/{key} is not a JSON object, so no file can be added to it",
-                "restore it, or make the pages anew: 'twofold index' of a copy of the folder",
+                "restore it, or make the pages again: 'twofold index' of a copy of the folder",
             )
         return page, found[1]
 

@@ -2,7 +2,7 @@
 
     registry    the management API (/api/manage): yank, unyank, delete, promote, status
     anaconda    the Anaconda.org API: delete, promote between labels and owners
-    folder      the files themselves: delete, and write the index anew
+    folder      the files themselves: delete, and write the index again
     quetz, artifactory    their own deletion of a file
     pypi, legacy, others  nothing: users do it on the project's page, whose URL is given
 

@@ -24,7 +24,7 @@ def check_new_file(
     """Check that a project accepts a new file. Raises Refused.
 
     Returns the project named `key`; None for a new one, whose name the actor may use. A project of
-    which only deleted and fetched files exist is begun anew by an upload. The names of fetched
+    which only deleted and fetched files exist is begun again by an upload. The names of fetched
     files exist already where they come from, so that they are not compared with others.
     """
     project = channels.find_project(db, channel.id, key)

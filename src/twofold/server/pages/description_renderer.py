@@ -45,7 +45,7 @@ BATCH = 50
 #: What the process is given of the environment: nothing secret.
 _ENVIRONMENT = ("PATH", "PYTHONPATH", "SYSTEMROOT", "LANG", "LC_ALL")
 
-#: Begins what is hashed for a key: another one renders all descriptions anew.
+#: Begins what is hashed for a key: another one renders all descriptions again.
 FORM = b"2\n"
 
 #: The id of a project and the SHA-256 of the metadata.

@@ -1,6 +1,6 @@
 """Adds new files to the pages that list them, in the transaction of the upload.
 
-The pages get what rendering them anew gives, at a cost that hardly grows with the project's files.
+The pages get what rendering them again gives, at a cost that hardly grows with the project's files.
 """
 
 from __future__ import annotations

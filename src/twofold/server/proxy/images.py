@@ -87,7 +87,7 @@ class ImageCache:
         return _require(found)
 
     def _fetch(self, url: str) -> Image:
-        """Fetch an image; one without bytes for what is none, or cannot be fetched."""
+        """Fetch an image; one without bytes if it is no image or cannot be fetched."""
         try:
             source = Endpoint(url, timeout=TIMEOUT, redirects=3, files_at=self.hosts)
             answer = fetch_page(source, url, "image/*", max_size=MAX_IMAGE)

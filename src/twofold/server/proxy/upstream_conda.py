@@ -3,7 +3,7 @@
 A subdir's repodata is read whole (`.zst` if available), up to a size that fits into memory, and
 merged with the channel's. Of shards only requested ones are fetched, so a channel may be as large
 as conda-forge. A shard is named by the hash of its bytes; it is passed on byte for byte if all its
-packages are acceptable, and serialized anew without the others if not.
+packages are acceptable, and serialized again without the others if not.
 """
 
 from __future__ import annotations

@@ -54,7 +54,7 @@ def get_simple_page(registry: Registry, view: View, name: str, form: str) -> tup
 def get_simple_index(registry: Registry, view: View, form: str) -> tuple[Page, bool]:
     """Return the list of projects, rendered on the first request after a change.
 
-    JSON has the serial of each project, so any change renders it anew; HTML has the names alone.
+    JSON has the serial of each project, so any change renders it again; HTML has the names alone.
     """
     with registry.database.read() as db:
         found = require_channel(db, view.actor, view.channel, Action.READ)

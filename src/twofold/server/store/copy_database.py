@@ -81,7 +81,7 @@ def copy_tables(
     when the target is not marked by this move any more.
     """
     if _find_mark(target) != mark:
-        raise TwofoldError("the target was taken by something else during the move", "begin anew")
+        raise TwofoldError("the target was taken by something else during the move", "begin again")
     if target.dialect.name == "sqlite":
         target.execute(text("PRAGMA defer_foreign_keys=ON"))
     for table in reversed(metadata.sorted_tables):

@@ -4,7 +4,7 @@ One thread of one process fetches a file into the spool; all others that want it
 grows: other requests of the process, and other processes with the same spool, which follow the file
 under its lock. The last bytes are held back until the file has passed the admission checks, so that
 no client ends up with a whole file that the registry refuses. A fetch goes on when its clients
-leave; when its process ends, another one begins anew.
+leave; when its process ends, another one begins again.
 """
 
 from __future__ import annotations

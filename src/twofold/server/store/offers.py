@@ -45,7 +45,7 @@ def add_offers(
 
 
 def set_requirement(db: Connection, channel_id: int, key: str, requirement: str) -> None:
-    """Ask for a project in another way: its wheels are read anew."""
+    """Ask for a project in another way: its wheels are read again."""
     here = (offers.c.channel_id == channel_id) & (offers.c.key == key)
     db.execute(update(offers).where(here).values(requirement=requirement, checked_at=None))
 

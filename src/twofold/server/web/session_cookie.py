@@ -4,7 +4,7 @@ A cookie is `HttpOnly` and `SameSite=Lax`, over https `Secure` with the prefix `
 path `__Secure-`), so that no other host of the domain can set it. Cookies know no ports: over
 http the name has one, so that registries on one machine do not sign each other's users out.
 
-A form's token is made of the cookie's secret, which no other site can read, and masked anew for
+A form's token is made of the cookie's secret, which no other site can read, and masked again for
 each page: what stays the same in compressed pages can be guessed by their size (BREACH).
 """
 

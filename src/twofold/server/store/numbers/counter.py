@@ -22,7 +22,7 @@ from twofold.server.store.numbers.download_counts import (
 
 log = logging.getLogger("twofold.server")
 
-#: Seconds between two batches. Each makes the fast path read anew what it holds in memory.
+#: Seconds between two batches. Each makes the fast path read again what it holds in memory.
 INTERVAL = 60.0
 
 #: Files and clients counted in one batch; then it is written at once.

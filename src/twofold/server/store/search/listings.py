@@ -22,7 +22,7 @@ from twofold.server.store.search.text_index import get_text_index
 #: The row of `store_state` that says by which rules the rows were made.
 MARK = "search-index"
 
-#: The rules: a store with other rows is filled anew. Raise it when rows or tokens change.
+#: The rules: a store with other rows is filled again. Raise it when rows or tokens change.
 RULES = "2"
 
 
@@ -140,7 +140,7 @@ def set_mark(db: Connection, value: str) -> None:
 
 
 def reset(db: Connection) -> None:
-    """Remove all rows; they are made anew when the store is opened."""
+    """Remove all rows; they are made again when the store is opened."""
     db.execute(delete(project_listings))
     get_text_index(db).clear(db)
     db.execute(delete(store_state).where(store_state.c.key == MARK))

@@ -89,7 +89,7 @@ def _renew_codes(request: Request, form: Form) -> Response:
 
 
 def _remove(request: Request, form: Form) -> Response:
-    """Remove the second factor, which takes one of its codes; the session begins anew."""
+    """Remove the second factor, which takes one of its codes; the session begins again."""
     _, user = _require_own_session(request)
     registry = get_registry(request)
     throttle: LoginThrottle = request.app.state.throttle

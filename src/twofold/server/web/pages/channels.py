@@ -133,7 +133,7 @@ def _read_query(request: Request) -> str:
 
 
 def _read_number(request: Request) -> int:
-    """Return the number of the page that is asked for; 1 for what is none."""
+    """Return the number of the page that is asked for; 1 for anything that is no number."""
     text = request.query_params.get("page", "")
     return int(text) if text.isascii() and text.isdigit() and len(text) < 7 else 1
 

@@ -1,4 +1,4 @@
-"""Upstreams: what a channel stands in front of, what it last said, and the hashes first seen."""
+"""Upstreams: what a channel proxies, its cached responses, and the hashes first seen."""
 
 from __future__ import annotations
 
