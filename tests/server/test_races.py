@@ -25,7 +25,8 @@ from tests.servers.processes import Fleet
 from twofold.errors import Refused
 from twofold.server.admission.checks import find_prefix
 from twofold.server.app import open_registry
-from twofold.server.auth import accounts, authentications, trusted_publishers
+from twofold.server.auth import accounts, authentications, invitations, trusted_publishers
+from twofold.server.auth.invitations import InvitationTarget
 from twofold.server.auth.login_throttle import MAX_FOR_USER, LoginThrottle
 from twofold.server.context import Registry
 from twofold.server.model import Action, User, View, now
@@ -119,6 +120,25 @@ def test_a_name_is_given_once_and_the_others_get_a_conflict(team: Team) -> None:
     assert (len(made), set(refused)) == (1, {"channel-exists"})
     assert [change.subject for change in team.logged("user")] == ["ann", "team"]
     assert [change.subject for change in team.logged("channel")] == ["lab"]
+
+
+def test_an_invitation_makes_one_account_and_none_without_its_role(team: Team) -> None:
+    registry = team.place.registry
+    secret, _ = invitations.invite(
+        registry, "owner", InvitationTarget(channel="main"), Action.UPLOAD
+    )
+    results = team.at_once(
+        *(
+            lambda r, n=number: invitations.accept_as_new(r, secret, f"guest{n}", "a long password")
+            for number in range(AT_ONCE)
+        )
+    )
+    taken = [one for one in results if isinstance(one, User)]
+    assert len(taken) == 1
+    assert {one.code for one in results if one is not taken[0]} == {"no-invitation"}
+    (_, _, roles), *_ = administration.list_channels(registry)
+    assert roles == {taken[0].name: Action.UPLOAD}
+    assert [change.subject for change in team.logged("user")] == [taken[0].name]
 
 
 def test_rights_given_and_taken_at_once_leave_one_of_them(team: Team) -> None:

@@ -188,14 +188,20 @@ def add_user(
     registry: Registry, by: str, name: str, password: str | None = None, kind: str = "user"
 ) -> User:
     """Create a user or organisation; the name is lower case, like a channel's."""
-    _check_name(name, "user")
     hashed = tokens.hash_password(password) if password else None
-    at = registry.clock()
     with registry.database.serialized_write() as db:
-        if accounts.find_user(db, name) is not None:
-            raise Refused("user-exists", f"There is a user '{name}' already", status=409)
-        added = accounts.add_user(db, name, at, hashed, kind)
-        audit.add_entry(db, audit.AuditEntry(at, by, "user", "", name, {"kind": kind}))
+        return create_user(db, by, name, registry.clock(), hashed, kind)
+
+
+def create_user(
+    db: Connection, by: str, name: str, at: datetime, hashed: str | None, kind: str = "user"
+) -> User:
+    """Create a user or organisation in an open transaction. Raises Refused (400, 409)."""
+    _check_name(name, "user")
+    if accounts.find_user(db, name) is not None:
+        raise Refused("user-exists", f"There is a user '{name}' already", status=409)
+    added = accounts.add_user(db, name, at, hashed, kind)
+    audit.add_entry(db, audit.AuditEntry(at, by, "user", "", name, {"kind": kind}))
     return added
 
 

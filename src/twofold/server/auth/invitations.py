@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from twofold.errors import Refused
-from twofold.server.auth import accounts
+from twofold.server.auth import accounts, tokens
 from twofold.server.auth.sessions import hash_secret
 from twofold.server.context import Registry
 from twofold.server.model import Action, User
@@ -110,10 +110,17 @@ def accept(registry: Registry, user: User, secret: str) -> str:
 
 
 def accept_as_new(registry: Registry, secret: str, name: str, password: str) -> User:
-    """Make the account of somebody who was invited, and take the invitation. Raises Refused."""
-    found, _ = describe(registry, secret)
-    added = accounts.add_user(registry, found.invited_by, name, password)
-    accept(registry, added, secret)
+    """Make the account of somebody who was invited, and take the invitation. Raises Refused.
+
+    In one transaction: of two who take it at once, the second gets neither account nor role.
+    """
+    describe(registry, secret)  # hashing a password costs; not for an invitation that is gone
+    hashed = tokens.hash_password(password)
+    with registry.database.serialized_write() as db:
+        at = registry.clock()
+        found = _find_open(db, secret, at)
+        added = accounts.create_user(db, found.invited_by, name, at, hashed)
+        _accept(registry, db, added, secret)
     return added
 
 
