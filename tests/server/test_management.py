@@ -125,6 +125,8 @@ WALK: list[tuple[str, str, dict[str, Any]]] = [
     ("rotate-webhook-secret", "/channels/main/webhooks/1/secret", {}),
     ("test-webhook", "/channels/main/webhooks/1/test", {}),
     ("list-deliveries", "/channels/main/deliveries", {}),
+    ("change-webhook", "/channels/main/webhooks/1", {"events": ["yank"]}),
+    ("resend-delivery", "/channels/main/deliveries/1/resend", {}),
     ("remove-webhook", "/channels/main/webhooks/1", {}),
     ("list-refusals", "/channels/main/refusals", {}),
     ("add-notice", "/channels/main/notices", {"message": "Closed on Monday", "days": 2}),

@@ -165,6 +165,50 @@ def test_a_failed_delivery_is_tried_again_later_and_given_up_at_last(
     assert len(names) == 1, "each attempt has the delivery's id"
 
 
+def test_a_delivery_is_sent_again_with_its_id_whether_it_arrived_or_was_given_up(
+    place: Place, receiver: Receiver
+) -> None:
+    add_test_delivery(place, receiver)
+    receiver.statuses = [500]
+    assert deliver(place.registry, backoff=()) == 1
+    ((lost, _),) = webhooks.list_deliveries(place.registry, "main", 5)
+    assert lost.next_at is None and lost.delivered_at is None
+    webhooks.resend(place.registry, "owner", "main", lost.id)
+    assert deliver(place.registry) == 1
+    ((found, _),) = webhooks.list_deliveries(place.registry, "main", 5)
+    assert found.delivered_at is not None and (found.attempts, found.error) == (1, "")
+    webhooks.resend(place.registry, "owner", "main", lost.id)
+    assert deliver(place.registry) == 1
+    first, *others = [(headers["webhook-id"], body) for headers, body in receiver.received]
+    assert others == [first, first]
+    owner = place.owner.user
+    assert owner is not None
+    accounts.add_channel(place.registry, "owner", "other", owner)
+    for channel, number in (("other", lost.id), ("main", lost.id + 1)):
+        with pytest.raises(Refused, match="There is no delivery"):
+            webhooks.resend(place.registry, "owner", channel, number)
+
+
+def test_what_waits_for_a_webhook_goes_to_its_new_url(place: Place, receiver: Receiver) -> None:
+    gone = f"http://{receiver.host.partition(':')[0]}:9/hook"
+    open_to = replace(place.registry, webhook_hosts=frozenset((receiver.host, "127.0.0.1:9")))
+    made = webhooks.add_webhook(open_to, "owner", "main", gone, ["yank"])
+    webhooks.queue_test(open_to, "owner", "main", made.id)
+    assert deliver(open_to) == 1 and receiver.received == []
+    changed = webhooks.change_webhook(place.registry, "owner", "main", made.id, receiver.url)
+    assert (changed.url, changed.events) == (receiver.url, ("yank",))
+    assert deliver(later(place.registry, 11)) == 1
+    ((headers, body),) = receiver.received
+    assert is_genuine(made.secret, headers, body), "the secret is the one it had"
+    both = ["upload", "yank"]
+    changed = webhooks.change_webhook(place.registry, "owner", "main", made.id, events=both)
+    assert (changed.url, changed.events) == (receiver.url, ("upload", "yank"))
+    for url in ("http://169.254.169.254/", "https://u:p@example.org/", "ftp://example.org/", gone):
+        with pytest.raises(Refused):
+            webhooks.change_webhook(place.registry, "owner", "main", made.id, url)
+    assert [one.url for one in webhooks.list_webhooks(place.registry, "main")] == [receiver.url]
+
+
 def test_two_servers_deliver_each_once(place: Place, receiver: Receiver) -> None:
     hook = add_test_delivery(place, receiver)
     for _ in range(15):

@@ -8,12 +8,13 @@ from __future__ import annotations
 import base64
 import secrets
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from urllib.parse import urlsplit
 
 from twofold.errors import Refused, Unreachable
 from twofold.fetching.origins import is_public, parse_origin
-from twofold.server.channel_events import EVENTS, TEST_EVENT, make_payload
+from twofold.server.channel_events import EVENTS, MAX_PENDING, TEST_EVENT, make_payload
 from twofold.server.context import Registry
 from twofold.server.store import Connection, audit, channels
 from twofold.server.store.audit import AuditEntry
@@ -94,6 +95,35 @@ def remove_webhook(registry: Registry, by: str, channel: str, webhook_id: int) -
         )
 
 
+def change_webhook(
+    registry: Registry,
+    by: str,
+    channel: str,
+    webhook_id: int,
+    url: str | None = None,
+    events: Sequence[str] | None = None,
+) -> Webhook:
+    """Change a webhook's URL or events; None leaves them. Raises Refused (400, 403, 404).
+
+    The secret stays. What is in the queue goes to the new URL.
+    """
+    if url is not None:
+        check_target(registry, url)
+    at = registry.clock()
+    with registry.database.serialized_write() as db:
+        found = _require_webhook(db, channel, webhook_id)
+        changed = replace(
+            found,
+            url=found.url if url is None else url,
+            events=found.events if events is None else tuple(sorted(set(events))),
+        )
+        stored.set_target(db, found.id, changed.url, changed.events)
+        detail = {"id": found.id, "before": _redact(found.url), "events": list(changed.events)}
+        entry = AuditEntry(at, by, "change-webhook", channel, _redact(changed.url), detail)
+        audit.add_entry(db, entry)
+    return changed
+
+
 def rotate_secret(registry: Registry, by: str, channel: str, webhook_id: int) -> str:
     """Replace a webhook's secret; return the new one. Raises Refused (404)."""
     secret, at = _make_secret(), registry.clock()
@@ -117,6 +147,24 @@ def queue_test(registry: Registry, by: str, channel: str, webhook_id: int) -> in
         queued = stored_deliveries.add_delivery(db, found.id, TEST_EVENT, payload, at)
     registry.webhook_wakeup.set()
     return queued
+
+
+def resend(registry: Registry, by: str, channel: str, delivery_id: int) -> Delivery:
+    """Send a delivery again, now, under its own id. Raises Refused (404, 409)."""
+    at = registry.clock()
+    with registry.database.serialized_write() as db:
+        channel_id = _require_channel(db, channel)
+        found = stored_deliveries.find_delivery(db, channel_id, delivery_id)
+        if found is None:
+            raise Refused("not-found", f"There is no delivery {delivery_id}", status=404)
+        if stored_deliveries.count_pending(db, found.webhook_id) >= MAX_PENDING:
+            text = f"{MAX_PENDING} deliveries of this webhook are in its queue"
+            raise Refused("queue-full", text, "wait until some have been sent", 409)
+        stored_deliveries.requeue(db, delivery_id, at)
+        detail = {"id": delivery_id, "event": found.event}
+        audit.add_entry(db, AuditEntry(at, by, "resend-delivery", channel, "", detail))
+    registry.webhook_wakeup.set()
+    return replace(found, next_at=at, attempts=0, delivered_at=None)
 
 
 def list_deliveries(registry: Registry, channel: str, limit: int) -> list[tuple[Delivery, str]]:

@@ -41,6 +41,23 @@ def add_delivery(db: Connection, webhook_id: int, event: str, payload: str, at: 
     return inserted_id(db.execute(insert(deliveries).values(**values, next_at=now)))
 
 
+def find_delivery(db: Connection, channel_id: int, delivery_id: int) -> Delivery | None:
+    """Return a delivery of one of a channel's webhooks."""
+    query = (
+        select(deliveries)
+        .join(webhooks, webhooks.c.id == deliveries.c.webhook_id)
+        .where(webhooks.c.channel_id == channel_id, deliveries.c.id == delivery_id)
+    )
+    row = db.execute(query).first()
+    return _to_delivery(row) if row else None
+
+
+def requeue(db: Connection, delivery_id: int, at: datetime) -> None:
+    """Make a delivery due now under its own id, with all attempts before it."""
+    query = update(deliveries).where(deliveries.c.id == delivery_id)
+    db.execute(query.values(next_at=to_text(at), attempts=0, delivered_at=None))
+
+
 def count_pending(db: Connection, webhook_id: int) -> int:
     """Return how many deliveries of a webhook are in the queue."""
     query = select(func.count()).where(

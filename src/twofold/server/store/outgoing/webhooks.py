@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -54,6 +55,12 @@ def set_secret(db: Connection, webhook: Webhook, secret: str, old_until: datetim
     """Set a webhook's secret; the one before signs too until then."""
     values = {"secret": secret, "old_secret": webhook.secret, "old_until": to_text(old_until)}
     db.execute(update(webhooks).where(webhooks.c.id == webhook.id).values(**values))
+
+
+def set_target(db: Connection, webhook_id: int, url: str, events: Sequence[str]) -> None:
+    """Set where a webhook's deliveries go, and for which events there are any."""
+    values = {"url": url, "events": ",".join(events)}
+    db.execute(update(webhooks).where(webhooks.c.id == webhook_id).values(**values))
 
 
 def remove_webhook(db: Connection, webhook_id: int) -> None:

@@ -65,13 +65,14 @@ CHANNEL = (
         "Webhooks",
         "list-webhooks",
         ("add-webhook",),
-        ("test-webhook", "rotate-webhook-secret", "remove-webhook"),
+        ("change-webhook", "test-webhook", "rotate-webhook-secret", "remove-webhook"),
         "Uploads, yanks, deletions and promotions are posted to a URL, signed.",
         columns=("url", "events", "created_at"),
     ),
     Section(
         "Deliveries",
         "list-deliveries",
+        row_acts=("resend-delivery",),
         columns=("event", "url", "created_at", "attempts", "status", "error", "next_at"),
     ),
     Section(

@@ -81,6 +81,11 @@ def _add_webhook(context: RequestContext) -> Any:
     return {"secret": added.secret, "webhook": _serialize(added)}
 
 
+def _change_webhook(context: RequestContext) -> Any:
+    words = context["channel"], context["id"], context.get("url"), context.get("events")
+    return _serialize(settings.change_webhook(context.registry, context.actor.name, *words))
+
+
 def _remove_webhook(context: RequestContext) -> None:
     words = context["channel"], context["id"]
     settings.remove_webhook(context.registry, context.actor.name, *words)
@@ -96,6 +101,11 @@ def _test_webhook(context: RequestContext) -> Any:
     return {"delivery": settings.queue_test(context.registry, context.actor.name, *words)}
 
 
+def _resend_delivery(context: RequestContext) -> Any:
+    words = context["channel"], context["id"]
+    return {"delivery": settings.resend(context.registry, context.actor.name, *words).id}
+
+
 def _list_deliveries(context: RequestContext) -> Any:
     found = settings.list_deliveries(context.registry, context["channel"], MAX_DELIVERIES)
     return [_serialize_delivery(*one) for one in found]
@@ -103,6 +113,8 @@ def _list_deliveries(context: RequestContext) -> Any:
 
 _WEBHOOKS = "/channels/{channel}/webhooks"
 _EVENT = choice("an event", *EVENTS.values())
+
+_URL = text("where deliveries are posted", r"https?://[^\s]+", max_length=500)
 
 ENDPOINTS = (
     Endpoint(
@@ -124,11 +136,21 @@ ENDPOINTS = (
         ResponseSpec("NewWebhook", status=201),
         FieldSpec(
             {
-                "url": text("where deliveries are posted", r"https?://[^\s]+", max_length=500),
+                "url": _URL,
                 "events": list_of(_EVENT, "events; all by default", 1, len(EVENTS)),
             },
             ("url",),
         ),
+    ),
+    Endpoint(
+        "PATCH",
+        f"{_WEBHOOKS}/{{id}}",
+        "change-webhook",
+        "Change a webhook's URL or events; what is in its queue goes to the new URL.",
+        RequiredRole.ADMIN,
+        _change_webhook,
+        ResponseSpec("Webhook"),
+        FieldSpec({"url": _URL, "events": list_of(_EVENT, "events", 1, len(EVENTS))}),
     ),
     Endpoint(
         "DELETE",
@@ -164,5 +186,14 @@ ENDPOINTS = (
         RequiredRole.ADMIN,
         _list_deliveries,
         ResponseSpec("Delivery", is_list=True),
+    ),
+    Endpoint(
+        "POST",
+        "/channels/{channel}/deliveries/{id}/resend",
+        "resend-delivery",
+        "Send a delivery again, now, with the same webhook-id.",
+        RequiredRole.ADMIN,
+        _resend_delivery,
+        ResponseSpec("QueuedDelivery"),
     ),
 )
