@@ -70,7 +70,7 @@ def read_info(
             )
             if left_info and is_done and path.name.endswith(".tar.bz2"):
                 break
-    problems = tree.find_link_problems()
+    problems = tree.find_problems_together()
     if problems:
         raise BadFile(problems[0], _AGAIN, path.name)
     if "info/index.json" not in found:

@@ -278,7 +278,7 @@ def _check_members(
             found.append(Problem(f"{member.path} does not match its hash in {by}"))
         if len(found) >= _MAX_PROBLEMS:
             return found
-    found += map(Problem, tree.find_link_problems())
+    found += map(Problem, tree.find_problems_together())
     gone = sorted(
         path for path in set(listed) - seen if listed[path].get("path_type") != "directory"
     )

@@ -32,11 +32,19 @@ def find_unportable(paths: Iterable[str]) -> Iterator[UnportablePath]:
     By default their file systems ignore case and the Unicode normalization form.
     """
     seen: dict[str, str] = {}
+    folders: dict[str, str] = {}
     for path in paths:
         folded = unicodedata.normalize("NFC", path).casefold()
         other = seen.setdefault(folded, path)
         if other != path:
             yield UnportablePath(path, f"two files differ only in case: {other}, {path}")
+        folder = folded.rpartition("/")[0]
+        while folder and folder not in folders:
+            folders[folder] = path
+            folder = folder.rpartition("/")[0]
         parts = path.split("/")
         if any(is_device_name(part) or _NOT_ON_WINDOWS.fullmatch(part) for part in parts):
             yield UnportablePath(path, f"Windows does not allow this file name: {path}")
+    for folded in seen.keys() & folders.keys():
+        message = f"a file and a folder differ only in case: {seen[folded]}, {folders[folded]}"
+        yield UnportablePath(seen[folded], message)

@@ -16,6 +16,7 @@ from twofold.formats.tar_safety import TarStream
 from twofold.formats.unpacked_tree import UnpackedTree
 from twofold.formats.zip_archive import ZipArchive
 from twofold.names import normalize_name, parse_sdist_name
+from twofold.names.file_names import is_same_version
 
 
 class Sdist(NamedTuple):
@@ -43,6 +44,11 @@ def read_sdist(path: Path) -> Sdist:
     roots = sorted({file.split("/")[0] for file in files})
     if len(set(files)) != len(files):
         problems.append("a file appears twice in the sdist")
+    for file in files:
+        root, _, name = file.partition("/")
+        if name.casefold() == "pkg-info" and name != "PKG-INFO":
+            # Where case is ignored it replaces the metadata that are read here.
+            problems.append(f"two files differ only in case: {root}/PKG-INFO, {file}")
     if len(roots) != 1:
         problems.append(f"an sdist has one folder, not {len(roots)}: {', '.join(roots[:5])}")
     elif not metadata:
@@ -56,6 +62,12 @@ def read_sdist(path: Path) -> Sdist:
     if normalize_name(parsed.name) != normalize_name(named.name):
         raise BadFile(
             f"the name in PKG-INFO is '{parsed.name}', in the file name '{named.name}'",
+            "build the sdist again: an sdist must not be renamed",
+            path.name,
+        )
+    if not is_same_version(parsed.version, named.version):
+        raise BadFile(
+            f"the version in PKG-INFO is '{parsed.version}', in the file name '{named.version}'",
             "build the sdist again: an sdist must not be renamed",
             path.name,
         )
@@ -84,7 +96,7 @@ def _read_tar(path: Path) -> _Contents:
                 metadata[root] = tar.read()
             elif member.kind == "file":
                 files.append(member.path)
-    problems += tree.find_link_problems()[:20]
+    problems += tree.find_problems_together()[:20]
     files += [f"{root}/PKG-INFO" for root in metadata]
     return _Contents(files, metadata, problems)
 

@@ -1,14 +1,16 @@
 """Reads untrusted tar archives as a stream.
 
 It accepts only what packages need: files, folders, links inside the archive. It refuses everything
-two readers could understand differently: two different sizes (TARmageddon, CVE-2025-62518),
-sparse files, unknown kinds, wrong checksums. Nothing is extracted to disk but by `extract_member`,
-and an extended header never costs more memory than `limits.METADATA`.
+two readers could understand differently, or that one of them cannot unpack: two different sizes
+(TARmageddon, CVE-2025-62518), sparse files, unknown kinds, wrong checksums, times and owners that
+are not numbers. Nothing is extracted to disk but by `extract_member`, and an extended header never
+costs more memory than `limits.METADATA`.
 """
 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from copy import copy
 from typing import NamedTuple, Protocol
@@ -30,6 +32,14 @@ _TWICE = {
 }
 #: The first size that eleven octal digits cannot hold.
 _MAX_OCTAL = 8**11
+
+#: Owners that a system has, and times that Python and file systems have: up to the year 9999.
+_MAX_OWNER, _MAX_TIME = 1 << 32, 253402300800
+_DIGITS = re.compile(r"[0-9]{1,10}")
+_SECONDS = re.compile(r"-?[0-9]{1,12}(\.[0-9]{0,30})?")
+#: Keys of extended headers that change what a member is, for some readers: GNU tar and libarchive
+#: (sparse files), Solaris, star.
+_OTHER_FORMS = ("GNU.sparse", "SUN.holesdata", "SCHILY.realsize", "SCHILY.filetype")
 
 
 class Readable(Protocol):
@@ -133,7 +143,7 @@ class TarStream:
                 return self._member(block, kind, size, extended)
 
     def _body(self, size: int) -> bytes:
-        if size > limits.METADATA:
+        if not 0 <= size <= limits.METADATA:
             raise self._error("an extended header of the archive is too large")
         data = self._read_exactly(size)
         self._read_exactly(-size % _BLOCK)
@@ -145,6 +155,8 @@ class TarStream:
             raise self._error("not a tar archive, or damaged: a header's checksum is wrong")
 
     def _number(self, field: bytes) -> int:
+        if field[0] == 0xFF:  # GNU's form for negative numbers, as times before 1970
+            return int.from_bytes(field, "big", signed=True)
         if field[0] >= 0x80:  # GNU's form for large numbers
             return int.from_bytes(field, "big") & ((1 << (8 * len(field) - 1)) - 1)
         text = field.strip(b" \0")
@@ -163,10 +175,23 @@ class TarStream:
             self._set_once(extended, key, self._text(body.rstrip(b"\0")))
             return
         for key, value in self._records(body):
-            if key.startswith("GNU.sparse"):
-                raise self._error("the archive holds a sparse file")
+            self._check_record(key, value)
             if key in ("path", "linkpath", "size"):
                 self._set_once(extended, key, value)
+
+    def _check_record(self, key: str, value: str) -> None:
+        """Check a record that readers apply to the member: Python fails on a time of 'nan'."""
+        if key.startswith(_OTHER_FORMS):
+            raise self._error("the archive holds a sparse file")
+        wrong = False
+        if key in ("mtime", "atime", "ctime"):
+            wrong = not _SECONDS.fullmatch(value) or abs(float(value)) >= _MAX_TIME
+        elif key in ("uid", "gid"):
+            wrong = not _DIGITS.fullmatch(value) or int(value) >= _MAX_OWNER
+        elif key in ("uname", "gname"):
+            wrong = any(character < " " for character in value)
+        if wrong:
+            raise self._error(f"a member's {key} has no valid value: {value[:100]!r}")
 
     def _set_once(self, extended: dict[str, str], key: str, value: str) -> None:
         if key in extended:
@@ -177,8 +202,10 @@ class TarStream:
 
     def _check_global(self, body: bytes) -> None:
         """Accept global records only as comments (git archive writes the commit there)."""
-        if any(key in ("path", "linkpath", "size") for key, _ in self._records(body)):
-            raise self._error("a global header of the archive renames members")
+        for key, value in self._records(body):
+            if key in ("path", "linkpath", "size"):
+                raise self._error("a global header of the archive renames members")
+            self._check_record(key, value)
 
     def _records(self, body: bytes) -> Iterator[tuple[str, str]]:
         at = 0
@@ -207,7 +234,7 @@ class TarStream:
         type_name = kinds[kind]
         length = self._size(extended, size)
         # Some readers skip the data of a link, others take them for the next header.
-        if length is None or (length and type_name.endswith("link")):
+        if length is None or length < 0 or (length and type_name.endswith("link")):
             raise self._error(f"a member has two sizes: {name}")
         if length and type_name == "file" and name.endswith("/"):
             raise self._error(f"a folder has content: {name}")
@@ -219,13 +246,17 @@ class TarStream:
         self._total += self._left
         if self._total > limits.UNPACKED:
             raise self._error(f"the archive unpacks to more than {limits.UNPACKED} bytes")
+        mtime = self._number(block[136:148])
+        owners = self._number(block[108:116]), self._number(block[116:124])
+        if abs(mtime) >= _MAX_TIME or min(owners) < 0 or max(owners) >= _MAX_OWNER:
+            raise self._error(f"a member has a time or an owner that no system has: {name}")
         return TarMember(
             name,
             "folder" if type_name == "file" and name.endswith("/") else type_name,
             self._left,
             link if type_name.endswith("link") else "",
             self._number(block[100:108]) & 0o7777,
-            self._number(block[136:148]),
+            mtime,
         )
 
     def _size(self, extended: dict[str, str], size: int) -> int | None:
@@ -261,6 +292,8 @@ def find_member_problem(member: TarMember, root: str = "") -> str:
     problem = limits.find_path_problem(member.path)
     if problem or not member.kind.endswith("link"):
         return problem
+    if not member.link or not member.link.isprintable() or len(member.link) > limits.PATH:
+        return f"a link's target is empty or not plain: {member.path} -> {member.link[:100]!a}"
     base = member.path.rpartition("/")[0] if member.kind == "symlink" else ""
     if member.link.startswith("/") or "\\" in member.link or member.link[1:2] == ":":
         return f"a link leaves the archive: {member.path} -> {member.link}"

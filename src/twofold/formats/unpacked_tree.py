@@ -20,14 +20,16 @@ _HOPS_PER_LINK = 10
 class UnpackedTree:
     """Collects the members of one tar; links must stay below `root`, '' for the archive itself.
 
-    `find_problem` is asked for each member in order, `find_link_problems` after the last.
+    `find_problem` is called with each member in order, `find_problems_together` after the last.
     """
 
     def __init__(self, root: str = "") -> None:
         self.root = root
         self._files: set[str] = set()
         self._folders: set[str] = set()
-        self._links: dict[str, tuple[str, str]] = {}
+        self._hardlinks: set[str] = set()
+        self._links: dict[str, tuple[str, str]] = {}  # by path, folded
+        self._doubled: set[str] = set()  # links that differ in case alone, and lead elsewhere
         self._hops = 0
 
     def find_problem(self, member: TarMember) -> str:
@@ -37,23 +39,42 @@ class UnpackedTree:
             return problem
         path = member.path.rstrip("/")
         self._add_folders(path)
-        if member.kind == "symlink":
-            self._links[_fold(path)] = (path, member.link)
-        elif member.kind == "folder":
-            self._folders.add(_fold(path))
+        if member.kind == "folder":
+            self._folders.add(path)
+        elif member.kind == "symlink":
+            return self._add_link(path, member.link)
         elif member.kind == "hardlink" and _without_dots(member.link) not in self._files:
             return f"a hard link leads to no file before it: {path} -> {member.link}"
+        elif path in self._hardlinks or (member.kind == "hardlink" and path in self._files):
+            return f"a member appears twice: {path}"
         else:
             self._files.add(path)
+            if member.kind == "hardlink":
+                self._hardlinks.add(path)
         return ""
 
-    def find_link_problems(self) -> list[str]:
-        """Return what is wrong with the links of the whole archive."""
-        if not self._links:
-            return []
+    def _add_link(self, path: str, target: str) -> str:
+        folded = _fold(path)
+        other, other_target = self._links.setdefault(folded, (path, target))
+        if other_target != target:
+            if other == path:
+                return f"a member appears twice: {path}"
+            self._doubled.add(folded)
+        return ""
+
+    def find_problems_together(self) -> list[str]:
+        """Return what is wrong with all the members of the archive together."""
+        found = [
+            f"a member is both a file and a folder: {path}"
+            for path in sorted(self._files & self._folders)
+        ]
+        return found + (self._find_link_problems() if self._links else [])
+
+    def _find_link_problems(self) -> list[str]:
+        folders = {_fold(path) for path in self._folders}
         found = []
         for folded, (path, link) in self._links.items():
-            if folded in self._folders:
+            if folded in folders:
                 found.append(f"a member is below a link: {path} -> {link}")
             elif path in self._files:
                 found.append(f"a member is both a link and a file: {path}")
@@ -63,7 +84,7 @@ class UnpackedTree:
 
     def _add_folders(self, path: str) -> None:
         """Remember the folders that a path goes through."""
-        parent = _fold(path).rpartition("/")[0]
+        parent = path.rpartition("/")[0]
         while parent and parent not in self._folders:
             self._folders.add(parent)
             parent = parent.rpartition("/")[0]
@@ -85,6 +106,8 @@ class UnpackedTree:
             place.append(part)
             other = self._links.get("/".join(place))
             if other is not None:
+                if "/".join(place) in self._doubled:
+                    return False
                 hops += 1
                 self._hops += 1
                 if hops > _MAX_HOPS or self._hops > _HOPS_PER_LINK * len(self._links) + 1000:

@@ -15,7 +15,7 @@ from twofold.formats.core_metadata import CoreMetadata, parse_metadata
 from twofold.formats.zip_archive import ZipArchive
 from twofold.formats.zip_safety import ZipMember
 from twofold.names import normalize_name, parse_wheel_name
-from twofold_build.names import canonicalize_version
+from twofold.names.file_names import is_same_version
 
 _HINT = "build the wheel again, or fetch it again"
 #: Files that RECORD lists without a hash or not at all.
@@ -97,27 +97,13 @@ class WheelFile:
         for where, name, version in sources:
             if normalize_name(name) != normalize_name(self.name.name):
                 problems.append(f"the name in {where} is '{name}', not '{self.name.name}'")
-            if not _is_same_version(version, self.name.version):
+            if not is_same_version(version, self.name.version):
                 problems.append(f"the version in {where} is '{version}', not '{self.name.version}'")
         if self.wheel.get("wheel-version", ["1.0"])[0].split(".")[0] != "1":
             problems.append(f"Wheel-Version {self.wheel['wheel-version'][0]} is not supported")
         if problems:
             hint = "build the wheel again: a wheel must not be renamed"
             raise limits.make_bad_file([Problem(p, hint, self.path.name) for p in problems])
-
-
-def _is_same_version(one: str, other: str) -> bool:
-    if one == other:
-        return True
-    from packaging.version import InvalidVersion, Version
-
-    try:
-        # Old builders wrote `_` for the `-` and `+` of a local version.
-        return Version(one.replace("_", "-")) == Version(other.replace("_", "-")) or (
-            canonicalize_version(one) == canonicalize_version(other.replace("_", "+"))
-        )
-    except InvalidVersion:
-        return False
 
 
 def _parse_headers(data: bytes) -> dict[str, list[str]]:

@@ -6,6 +6,7 @@ import re
 from typing import NamedTuple
 
 from twofold.errors import BadFile
+from twofold_build.names import canonicalize_version
 
 #: `distribution-version(-build)?-python-abi-platform.whl`; a build tag begins with a digit.
 _WHEEL = (
@@ -74,6 +75,21 @@ def parse_sdist_name(filename: str) -> SdistName:
     raise BadFile(
         f"'{filename}' is not an sdist's file name", "name it NAME-VERSION.tar.gz (PEP 625)"
     )
+
+
+def is_same_version(one: str, other: str) -> bool:
+    """Whether two versions are equal (PEP 440), in file names or metadata."""
+    if one == other:
+        return True
+    from packaging.version import InvalidVersion, Version
+
+    try:
+        # Old builders wrote `_` for the `-` and `+` of a local version.
+        return Version(one.replace("_", "-")) == Version(other.replace("_", "-")) or (
+            canonicalize_version(one) == canonicalize_version(other.replace("_", "+"))
+        )
+    except InvalidVersion:
+        return False
 
 
 def parse_conda_name(filename: str) -> CondaName:
