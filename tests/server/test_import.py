@@ -106,8 +106,10 @@ def built(tmp_path: Path) -> dict[str, Path]:
 
 
 def offer_nexus(pages: Pages, built: dict[str, Path]) -> str:
-    """REST "assets", two to a page, as help.sonatype.com describes them."""
-    items = []
+    """REST "List Assets", two to a page, as help.sonatype.com shows it; an index is an asset too."""
+    simple = "simple/eggs/"
+    items = [{"downloadUrl": f"{pages.url}/repository/hosted/{simple}", "path": simple}]
+    items[0] |= {"repository": "hosted", "format": "pypi", "checksum": {}}
     for name, path in sorted(built.items()):
         inner = f"noarch/{name}" if name.endswith(".conda") else f"packages/p/1/{name}"
         pages.pages[f"/repository/hosted/{inner}"] = path.read_bytes()
@@ -115,8 +117,13 @@ def offer_nexus(pages: Pages, built: dict[str, Path]) -> str:
             {
                 "downloadUrl": f"{pages.url}/repository/hosted/{inner}",
                 "path": f"/{inner}",
+                "id": f"aG9zdGVkOjE{len(items)}",
                 "repository": "hosted",
+                "format": "pypi",
                 "checksum": sums(path),
+                "contentType": "application/zip",
+                "lastModified": "2026-11-02T10:00:00.000+00:00",
+                "fileSize": path.stat().st_size,
             }
         )
     first = "/service/rest/v1/assets?repository=hosted"
@@ -128,15 +135,18 @@ def offer_nexus(pages: Pages, built: dict[str, Path]) -> str:
 
 
 def offer_artifactory(pages: Pages, built: dict[str, Path]) -> str:
-    """The "File List" of the REST API."""
-    listed = [{"uri": "/.pypi/simple.html", "size": 1, "sha1": "0" * 40}]
+    """The "File List" of the REST API as jfrog.com/help shows it: sizes may be strings there."""
+    listed = [{"uri": "/.pypi/simple.html", "size": "1", "folder": False, "sha1": "0" * 40}]
     for name, path in built.items():
         inner = f"noarch/{name}" if name.endswith(".conda") else f"eggs/1.0/{name}"
         pages.pages[f"/artifactory/repo/{inner}"] = path.read_bytes()
         found = sums(path)
-        listed.append({"uri": f"/{inner}", "sha1": found["sha1"], "sha2": found["sha256"]})
-    path = "/artifactory/api/storage/repo?list&deep=1&listFolders=0"
-    pages.put_json(path, {"uri": "x", "files": listed})
+        file = {"uri": f"/{inner}", "size": path.stat().st_size, "folder": False}
+        file |= {"lastModified": "2026-11-02T10:00:00.000Z"}
+        listed.append(file | {"sha1": found["sha1"], "sha2": found["sha256"]})
+    listing = "/artifactory/api/storage/repo"
+    answer = {"uri": pages.url + listing, "created": "2026-11-02T10:00:00.000Z", "files": listed}
+    pages.put_json(f"{listing}?list&deep=1&listFolders=0", answer)
     return f"{pages.url}/artifactory/api/pypi/repo/simple"
 
 
@@ -168,6 +178,7 @@ def offer_pypiserver(pages: Pages, built: dict[str, Path]) -> str:
 
 
 def offer_quetz(pages: Pages, built: dict[str, Path]) -> str:
+    """Its route /get/CHANNEL/PATH (quetz/main.py)."""
     (name,) = [name for name in built if name.endswith(".conda")]
     pages.pages[f"/get/lab/noarch/{name}"] = built[name].read_bytes()
     record = {"name": "tool", "version": "3.1", "build": "0", "build_number": 0}
@@ -241,6 +252,35 @@ def test_a_login_is_read_from_stdin_and_sent(
     run_import(place, "nexus", url, code=1)
     monkeypatch.setenv("NEXUS_PASSWORD", "secret")
     run_import(place, "nexus", url, "--user", "me", "--secret-from", "env:NEXUS_PASSWORD")
+    assert len(find_names(place)) == 4
+
+
+@pytest.mark.parametrize("how", ["option", "url"])
+def test_a_token_for_quetz_is_sent_where_quetz_reads_it(
+    place: Place,
+    pages: Pages,
+    built: dict[str, Path],
+    monkeypatch: pytest.MonkeyPatch,
+    how: str,
+) -> None:
+    """In the path, /t/TOKEN/get/...: quetz takes it from there and from X-API-Key alone."""
+    url = offer_quetz(pages, built)
+    pages.pages = {f"/t/key-1{path}": body for path, body in pages.pages.items()}
+    run_import(place, "quetz", url, code=1)
+    monkeypatch.setenv("QUETZ_KEY", "key-1")
+    words = ["--token", "--secret-from", "env:QUETZ_KEY"]
+    if how == "url":
+        url, words = url.replace("/channels/", "/t/key-1/channels/"), []
+    run_import(place, "quetz", url, *words)
+    assert find_names(place) == {"tool-3.1-0.conda"}
+
+
+def test_a_password_in_the_url_is_sent_as_a_login(
+    place: Place, pages: Pages, built: dict[str, Path]
+) -> None:
+    url = offer_nexus(pages, built)
+    pages.login = "Basic bWU6c2VjcmV0"
+    run_import(place, "nexus", url.replace("://", "://me:secret@"))
     assert len(find_names(place)) == 4
 
 

@@ -59,7 +59,7 @@ def _import(args: argparse.Namespace, registry: Registry) -> int:
 
 def _open_source(args: argparse.Namespace) -> Source:
     from twofold.fetching.client import Endpoint
-    from twofold.fetching.credentials import SecretReference
+    from twofold.fetching.credentials import PATH, Credential, SecretReference, split_userinfo
     from twofold.server.importing.sources import Source
 
     if "://" not in args.source:
@@ -68,10 +68,12 @@ def _open_source(args: argparse.Namespace) -> Source:
                 f"there is no folder {args.source}", "pass a folder, or a URL that begins with http"
             )
         return Source(args.kind, args.source)
-    secret = read_secret(args)
-    if isinstance(secret, SecretReference):
-        secret = secret.resolve()
-    return Source(args.kind, args.source, Endpoint(args.source, any_address=True, secret=secret))
+    url, secret = split_userinfo(args.source)
+    found = read_secret(args) or secret
+    secret = found.resolve() if isinstance(found, SecretReference) else found
+    if args.kind == "quetz" and args.token and secret is not None:
+        secret = Credential(PATH, secret.value)  # it reads no Authorization header
+    return Source(args.kind, url, Endpoint(url, any_address=True, secret=secret))
 
 
 def _list_names(result: ImportResult) -> dict[str, list[str]]:

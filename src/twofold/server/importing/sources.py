@@ -1,9 +1,10 @@
 """Lists the files of another registry: of its folder, or through its own API.
 
 devpi: JSON of an index and its projects (doc.devpi.net, "JSON API"). pypiserver: PEP 503. quetz: a
-conda channel. Artifactory: "File List" of its REST API, else its pages for pip and conda. Nexus:
-"assets" of its REST API. Each yields `SourceFile`s; the hash that a listing has is what the bytes
-must have.
+conda channel at /get/NAME (`serve_path` in quetz/main.py of 0.10). Artifactory: "File List" of its
+REST API (jfrog.com/help), else its pages for pip and conda. Nexus: "List Assets" of its REST API
+(help.sonatype.com, Assets API). Each yields `SourceFile`s; the hash that a listing has is what the
+bytes must have.
 """
 
 from __future__ import annotations
