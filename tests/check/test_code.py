@@ -246,12 +246,6 @@ def test_modules_that_a_package_makes_are_not_missing(
     assert ("TF105" in codes(root)) == found
 
 
-#: What is found by `(?:...)*+` is missed there: a hint less, or the slower way to the same facts.
-possessive = pytest.mark.skipif(
-    sys.version_info < (3, 11, 5), reason="re of Python 3.11.0 to 3.11.4: gh-106052"
-)
-
-
 @pytest.mark.skipif(HERE >= 12, reason="this Python reads it: then TF108 speaks")
 @pytest.mark.parametrize(
     ("source", "what"),
@@ -260,8 +254,8 @@ possessive = pytest.mark.skipif(
         ("type Pair[T] = tuple[T, T]\n", "a type statement"),
         ("def first[T](x: list[T]) -> T: ...\n", "type parameters"),
         ("class Box[T]:\n    pass\n", "type parameters"),
-        pytest.param('d = {}\nx = f"{d["a"]}"\n', "an f-string", marks=possessive),
-        pytest.param("x = f'{'\\n'.join([])}'\n", "an f-string", marks=possessive),
+        ('d = {}\nx = f"{d["a"]}"\n', "an f-string"),
+        ("x = f'{'\\n'.join([])}'\n", "an f-string"),
         ("x = 1\ny = f'''{\n  x  # why\n}'''\n", "an f-string"),
         ("try: ...\nexcept ValueError, OSError:\n    pass\n", "several exceptions"),
         ("x = t'{y}'\n", "a template string"),

@@ -106,7 +106,7 @@ def built(tmp_path: Path) -> dict[str, Path]:
 
 
 def offer_nexus(pages: Pages, built: dict[str, Path]) -> str:
-    """REST "List Assets", two to a page, as help.sonatype.com shows it; an index is an asset too."""
+    """REST "List Assets", two to a page, as help.sonatype.com shows it; indexes are assets too."""
     simple = "simple/eggs/"
     items = [{"downloadUrl": f"{pages.url}/repository/hosted/{simple}", "path": simple}]
     items[0] |= {"repository": "hosted", "format": "pypi", "checksum": {}}

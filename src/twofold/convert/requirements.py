@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 _OPERATORS = (">=", "<=", "==", "!=", "~=", ">", "<")
 _NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
-#: Repetitions are possessive (`*+`): what one has matched is not tried again, so that the time is
-#: linear in the length of a requirement.
-_CLAUSE = r"(?:>=|<=|==|!=|~=|>|<)\s*+\d++(?:\.\d++)*+(?:\.\*)?\s*+"
+#: Repetitions are possessive (`*+`, of groups `(?>...)`): what one has matched is not tried again,
+#: so that the time is linear in the length of a requirement.
+_CLAUSE = r"(?:>=|<=|==|!=|~=|>|<)\s*+\d++(?>(?:\.\d++)*)(?:\.\*)?\s*+"
 _PLAIN = (
     rf"({_NAME})\s*+(?:\[([A-Za-z0-9._,\s-]++)\]\s*+)?\(?\s*+"
-    rf"((?:{_CLAUSE}(?:,\s*+{_CLAUSE})*+)?)\)?\s*+"
+    rf"((?:{_CLAUSE}(?>(?:,\s*+{_CLAUSE})*))?)\)?\s*+"
     r"(?:;\s*+extra\s*+==\s*+(['\"])([A-Za-z0-9._-]+)\4\s*+)?"
 )
 

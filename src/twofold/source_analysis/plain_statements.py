@@ -24,15 +24,15 @@ _HEAD = expression(
     rb"|(?P<typing>if[ \t]+(?:\w++\.)?TYPE_CHECKING[ \t]*:[ \t]*(?:#[^\n]*)?\n)"
     rb"|(?P<main>if[ \t]+__name__[ \t]*==[ \t]*(?:'__main__'|\"__main__\")[ \t]*:)"
     rb"|(?P<nothing>(?:assert|raise|pass)\b)"
-    rb"|(?P<value>[A-Za-z_]\w*+(?:[ \t]*,[ \t]*[A-Za-z_]\w*+)*+)[ \t]*=(?!=)"
+    rb"|(?P<value>[A-Za-z_]\w*+(?>(?:[ \t]*,[ \t]*[A-Za-z_]\w*+)*))[ \t]*=(?!=)"
     rb"|(?P<annotated>[A-Za-z_]\w*+)[ \t]*:(?!=)"
     rb"|(?P<call>[A-Za-z_]\w*+)[\w.]*+\(|(?P<text>[rRuU]?\"\"\"|[rRuU]?''')"
 )
 #: Blank lines and comments behind a statement.
-_NOTHING = rb"(?:[ \t\n]++|#[^\n]*+)*+\Z"
+_NOTHING = rb"(?>(?:[ \t\n]++|#[^\n]*+)*)\Z"
 _IMPORT = expression(
-    rb"import[ \t]+([\w.]++(?:[ \t]+as[ \t]+\w++)?(?:[ \t]*,[ \t]*[\w.]++"
-    rb"(?:[ \t]+as[ \t]+\w++)?)*+)" + _NOTHING
+    rb"import[ \t]+([\w.]++(?:[ \t]+as[ \t]+\w++)?(?>(?:[ \t]*,[ \t]*[\w.]++"
+    rb"(?:[ \t]+as[ \t]+\w++)?)*))" + _NOTHING
 )
 _FROM = expression(
     rb"from[ \t]*(\.*+)([\w.]*+)[ \t]+import[ \t]*"
@@ -41,7 +41,7 @@ _FROM = expression(
 _NAME = expression(rb"[ \t\n]*+(\w++|\*)(?:[ \t\n]+as[ \t\n]+(\w++))?[ \t\n]*+")
 _COMMENT = expression(rb"#[^\n]*+")
 _NAME_LIST = expression(
-    rb"[ \t]*\[((?:[\s,]++|#[^\n]*+|\"\w++\"[\s]*+(?=[,\]#])|'\w++'[\s]*+(?=[,\]#]))*+)\]"
+    rb"[ \t]*\[((?>(?:[\s,]++|#[^\n]*+|\"\w++\"[\s]*+(?=[,\]#])|'\w++'[\s]*+(?=[,\]#]))*))\]"
     + _NOTHING
 )
 _QUOTED = expression(rb"\w+")
@@ -54,7 +54,7 @@ _TEXT_ALONE = expression(_NOTHING)
 INNER_IMPORT = expression(rb"\n([ \t]+)(?:import[ \t]|from[ \t.])")
 IMPORT_BEHIND = expression(rb"[;:][ \t]*(?:import[ \t]+\w|from[ \t.][\w. \t]*[ \t.]import\b)")
 _CLASS_HEAD = expression(rb"class[ \t]+\w+[ \t]*(?:\([^()\n]*+\))?[ \t]*:[ \t]*(?:#[^\n]*+)?(?=\n)")
-_FIRST_IN_BODY = expression(rb"(?:\n[ \t]*+(?:#[^\n]*+)?(?=\n))*+\n([ \t]++)")
+_FIRST_IN_BODY = expression(rb"(?>(?:\n[ \t]*+(?:#[^\n]*+)?(?=\n))*)\n([ \t]++)")
 _INNER_FUNCTION = expression(rb"\n( +)(?:async +)?def ")
 _ELSE = expression(rb"\n(?:else|elif)\b")
 

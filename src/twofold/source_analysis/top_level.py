@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 #: Strings and comments; what is left of a statement without them is code.
 NO_CODE = expression(
     rb"#[^\n]*+"
-    rb"|\"\"\"(?:[^\"\\]|\\.|\"(?!\"\"))*+\"\"\"|'''(?:[^'\\]|\\.|'(?!''))*+'''"
-    rb"|\"(?:[^\"\\\n]|\\.)*+\"|'(?:[^'\\\n]|\\.)*+'",
+    rb"|\"\"\"(?>(?:[^\"\\]|\\.|\"(?!\"\"))*)\"\"\"|'''(?>(?:[^'\\]|\\.|'(?!''))*)'''"
+    rb"|\"(?>(?:[^\"\\\n]|\\.)*)\"|'(?>(?:[^'\\\n]|\\.)*)'",
     re.DOTALL,
 )
-_ONE_QUOTE = expression(rb"\"(?:[^\"\\\n]|\\.)*+\"|'(?:[^'\\\n]|\\.)*+'", re.DOTALL)
+_ONE_QUOTE = expression(rb"\"(?>(?:[^\"\\\n]|\\.)*)\"|'(?>(?:[^'\\\n]|\\.)*)'", re.DOTALL)
 #: Code and whole strings before the place where a string begins.
 _WHOLE_STRINGS = expression(
-    rb"(?:[^#\"'\n]|\"(?:[^\"\\\n]|\\.)*+\"|'(?:[^'\\\n]|\\.)*+')*+", re.DOTALL
+    rb"(?>(?:[^#\"'\n]|\"(?>(?:[^\"\\\n]|\\.)*)\"|'(?>(?:[^'\\\n]|\\.)*)')*)", re.DOTALL
 )
 #: What may stand before a line of code: blanks and comments do not begin a statement, nor do
 #: closing brackets.
@@ -49,7 +49,7 @@ _CODING = expression(
     rb"(?:[^\n]*\n)?[ \t]*#[^\n]*?coding[:=][ \t]*(?!utf-?8\b)[-\w.]", re.IGNORECASE
 )
 #: The fields of an f-string, plain enough that no quote can be inside them.
-_PLAIN_FIELDS = expression(rb"(?:[^{}]|\{\{|\}\}|\{[^{}\"'\\]*+\})*+", re.DOTALL)
+_PLAIN_FIELDS = expression(rb"(?>(?:[^{}]|\{\{|\}\}|\{[^{}\"'\\]*+\})*)", re.DOTALL)
 _PREFIX = expression(rb"[A-Za-z]{1,2}\Z")
 
 

@@ -27,7 +27,7 @@ _MODULE_WORDS = (
     b"sys.modules[ sys.modules.setdefault( sys.modules.update( meta_path __path__".split()
 )
 _EXEC = expression(rb"e(?<!\w.)xec\(")
-_HAS_NAMESPACE = expression(rb"\((?:\s++|#.*+\n){0,20}+__name__")
+_HAS_NAMESPACE = expression(rb"\((?>(?:\s++|#.*+\n){0,20})__name__")
 #: A module that is handed over by its name may come back with more in it.
 _PASSES_NAMESPACE = expression(
     rb"\b(?!import_module\()(?=\w*?(?:module|lazy|alias|deprecat|export))\w++"
