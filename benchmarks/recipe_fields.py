@@ -26,7 +26,20 @@ _SOURCES = ("url", "sha256", "md5", "path", "git_url", "folder")
 
 def compare_meta(ours: Packages, theirs: Packages) -> tuple[int, list[dict[str, Any]]]:
     """Compare with conda-build; returns the number of fields, and those that differ."""
-    return _compare(ours, theirs, _flatten_meta)
+    return _compare(
+        [_add_outcome(package) for package in ours],
+        [_add_outcome(package) for package in theirs],
+        _flatten_meta,
+    )
+
+
+def _add_outcome(package: Mapping[str, Any]) -> dict[str, Any]:
+    """Add what rattler-build renders in another form: the build string and the run exports."""
+    build = package.get("build") or {}
+    exports = build.get("run_exports") or {}
+    kinds = exports if isinstance(exports, dict) else {"weak": exports}
+    lists = {f"run_exports/{kind}": _lower_names(specs) for kind, specs in kinds.items()}
+    return {**package, "more": {"string": build.get("string"), **lists}}
 
 
 def compare_v1(ours: Packages, theirs: Packages) -> tuple[int, list[dict[str, Any]]]:
@@ -144,7 +157,8 @@ def _flatten_meta(package: Mapping[str, Any]) -> dict[str, Any]:
         fields[f"about/{key}"] = " ".join(_as_list(about.get(key)))
     # A file of the source, by the folder's name or below it.
     fields["about/license_file"] = fields["about/license_file"].replace("$SRC_DIR/", "")
-    return fields | _flatten_sources(package)
+    more: dict[str, Any] = package.get("more", {})
+    return fields | _flatten_sources(package) | more
 
 
 def _flatten_sources(package: Mapping[str, Any]) -> dict[str, Any]:

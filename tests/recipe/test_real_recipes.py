@@ -150,7 +150,7 @@ def test_an_output_may_be_named_after_the_package(tmp_path: Path) -> None:
     needs = "requirements:\n  run:\n    - {{ pin_subpackage(PKG_NAME + '_sub', exact=True) }}\n"
     outputs = "outputs:\n  - name: {{ PKG_NAME }}_sub\n"
     recipe = read(tmp_path, HEAD + needs + outputs)
-    assert [one.name for one in recipe.outputs] == ["sample_sub"]
+    assert [one.name for one in recipe.outputs] == ["sample_sub", "sample"]
 
 
 @pytest.mark.parametrize(

@@ -19,15 +19,14 @@ from twofold.convert.versions import to_conda_spec
 from twofold.errors import Problem, ProjectErrors, TwofoldError
 from twofold.formats.wheel import WheelFile
 from twofold.names import to_conda_name
+from twofold.recipe.building.license_files import collect_licenses
 from twofold.recipe.building.packaged import (
     package_app,
     package_recipe_files,
     package_test_files,
-    read_small_file,
 )
 from twofold.recipe.building.variations import Variation, hash_values
 from twofold.recipe.model import DeferredCall, Line, Output, Recipe, resolve_pin
-from twofold.recipe.read.jinja_modules import BUILD_FOLDER
 from twofold_build.names import canonicalize_version
 
 #: Keys of about.json that hold lists; the others are one text.
@@ -111,7 +110,7 @@ def merge_recipe_and_wheel(
     package.entry_points = package.entry_points or base.entry_points
     package.about = base.about | package.about
     package.info_files |= package_test_files(recipe, output, target.source)
-    package.info_files |= _collect_licenses(recipe, output, target.source)
+    package.info_files |= collect_licenses(recipe, output, target.source)
     package.info_files |= _make_run_exports(target, package)
     _report_differences(output, package, base, wheel, remarks)
     return MergedPackage(package, tuple(remarks))
@@ -125,7 +124,7 @@ def make_empty_package(target: OutputToBuild) -> CondaPackage:
     package.subdir = "noarch" if package.noarch else recipe.platform.subdir
     _set_build_string(target, package, variation.make_label(""))
     package.info_files |= package_test_files(recipe, output, None)
-    package.info_files |= _collect_licenses(recipe, output, target.source)
+    package.info_files |= collect_licenses(recipe, output, target.source)
     package.info_files |= _make_run_exports(target, package)
     return package
 
@@ -271,48 +270,6 @@ def _collect_about(recipe: Recipe, output: Output) -> dict[str, Any]:
     if recipe.extra:
         about["extra"] = dict(recipe.extra)
     return about
-
-
-def _collect_licenses(recipe: Recipe, output: Output, source: Path) -> dict[str, bytes]:
-    """Collect about/license_file for info/licenses/: from the source, or beside the recipe."""
-    found = {}
-    problems = []
-    for line in output.license_files:
-        root, paths = _find_licenses(recipe, line, source)
-        if not paths:
-            message = f"the licence file '{line.text}' does not exist"
-            hint = "name a file below the source or beside the recipe"
-            problems.append(Problem(message, hint, line.where(recipe.path.name)))
-        for path in paths:
-            for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
-                if file.is_file() and file.resolve().is_relative_to(path):
-                    inner = file.relative_to(root).as_posix()
-                    found[f"licenses/{inner}"] = read_small_file(file, line.where(recipe.path.name))
-    if problems:
-        raise ProjectErrors(problems)
-    return found
-
-
-def _find_licenses(recipe: Recipe, line: Line, source: Path) -> tuple[Path, list[Path]]:
-    """Find the files and folders that a line names, and the folder they are below."""
-    below = BUILD_FOLDER.match(line.text)
-    roots = [recipe.folder] if below else [source, recipe.folder]
-    name = line.text[below.end() :] if below else line.text
-    for root in (root.resolve() for root in roots):
-        path = _find_inside(root, name)
-        paths = [path] if path else []
-        if not paths and recipe.path.name == "recipe.yaml" and ".." not in Path(name).parts:
-            # A name may be a pattern in recipe v1; meta.yaml has none.
-            paths = [one.resolve() for one in sorted(root.glob(name.lstrip("/")))]
-            paths = [one for one in paths if one.is_relative_to(root)]
-        if paths:
-            return root, paths
-    return recipe.folder, []
-
-
-def _find_inside(root: Path, name: str) -> Path | None:
-    path = (root / name).resolve()
-    return path if path.exists() and path.is_relative_to(root.resolve()) else None
 
 
 def _report_differences(

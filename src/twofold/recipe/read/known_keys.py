@@ -43,7 +43,7 @@ SOURCE = str.split(
 )
 OUTPUT = str.split(
     "name version build requirements test about script files noarch number type "
-    "script_interpreter entry_points run_exports extra"
+    "script_interpreter entry_points run_exports extra string track_features features"
 )
 TESTS = str.split("imports commands requires files source_files script downstreams")
 #: Keys of conda-build that twofold cannot honour, by section.

@@ -17,7 +17,7 @@ from twofold.recipe.read.jinja_modules import ReadContext
 from twofold.recipe.read.match_specs import add_star
 from twofold.recipe.read.meta_sections import SectionReader
 from twofold.recipe.read.meta_sources import read_sources
-from twofold.recipe.read.meta_yaml import add_script_file
+from twofold.recipe.read.outputs import add_script_file
 from twofold.recipe.read.v1_expressions import UnsupportedRecipe, V1Renderer
 from twofold.recipe.read.yaml_lines import Node, read_recipe_text, read_tree, to_plain
 from twofold.recipe.write.to_v1 import render_v1

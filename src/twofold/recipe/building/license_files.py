@@ -1,0 +1,74 @@
+"""Collect the files of about/license_file for info/licenses/."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+
+from twofold.errors import Problem, ProjectErrors
+from twofold.recipe.building.packaged import read_small_file
+from twofold.recipe.model import Line, Output, Recipe
+from twofold.recipe.read.jinja_modules import BUILD_FOLDER
+from twofold.recipe.read.meta_yaml import find_roots
+
+
+def collect_licenses(recipe: Recipe, output: Output, source: Path) -> dict[str, bytes]:
+    """Collect the files, from the source or beside the recipe: path below info/ -> content.
+
+    Of meta.yaml what begins with a dot is called LICENSE0.txt and so on, as conda-build names it:
+    `../LICENSE` would leave the folder. Raises ProjectErrors with a line for each missing file.
+    """
+    found = {}
+    problems = []
+    numbers = count()
+    for line in output.license_files:
+        where = line.where(recipe.path.name)
+        named = _find_licenses(recipe, line, source)
+        if not named:
+            message = f"the licence file '{line.text}' does not exist"
+            hint = "name a file below the source or beside the recipe"
+            problems.append(Problem(message, hint, where))
+        for name, path in named.items():
+            is_renamed = line.text.startswith(".") and recipe.path.name == "meta.yaml"
+            own = f"LICENSE{next(numbers)}" if is_renamed else name
+            if not path.is_dir():
+                found[f"licenses/{own}" + ".txt" * is_renamed] = read_small_file(path, where)
+                continue
+            for inner, file in _list_files(path):
+                place = f"licenses/{own}/{inner}" if own != "." else f"licenses/{inner}"
+                found[place] = read_small_file(file, where)
+    if problems:
+        raise ProjectErrors(problems)
+    return found
+
+
+def _list_files(folder: Path) -> Iterator[tuple[str, Path]]:
+    """Yield the files below a folder, without links that lead out of it."""
+    for file in sorted(folder.rglob("*")):
+        if file.is_file() and file.resolve().is_relative_to(folder):
+            yield file.relative_to(folder).as_posix(), file
+
+
+def _find_licenses(recipe: Recipe, line: Line, source: Path) -> dict[str, Path]:
+    """Find the files and folders that a line names: their names -> where they are."""
+    below = BUILD_FOLDER.match(line.text)
+    roots = [recipe.folder] if below else [source, recipe.folder]
+    name = os.path.normpath(line.text[below.end() :] if below else line.text).replace("\\", "/")
+    for root in (root.resolve() for root in roots):
+        found = {name: root / name}
+        if recipe.path.name == "recipe.yaml" and ".." not in Path(name).parts:
+            # A name may be a pattern in recipe v1; meta.yaml has none.
+            pattern = name.lstrip("/")
+            found |= {one.relative_to(root).as_posix(): one for one in sorted(root.glob(pattern))}
+        inside = {name: path.resolve() for name, path in found.items() if path.exists()}
+        inside = {name: path for name, path in inside.items() if path.is_relative_to(root)}
+        if inside:
+            return inside
+    if recipe.path.name == "meta.yaml":
+        # conda-build finds `../LICENSE` from the recipe's folder too.
+        above = (recipe.folder / name).resolve()
+        if above.exists() and any(above.is_relative_to(root) for root in find_roots(recipe.path)):
+            return {name: above}
+    return {}
