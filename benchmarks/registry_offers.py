@@ -141,7 +141,7 @@ def _open(folder: Path) -> GrowingRegistry:
 
 def _count(place: GrowingRegistry) -> int:
     with place.registry.database.read() as db:
-        return offers.count_offers(db, 1)[2]
+        return offers.count_read(db, 1)
 
 
 def measure_growth(folders: dict[str, Path], count: int, runs: int) -> dict[str, dict[str, float]]:
@@ -177,8 +177,8 @@ def _read_lazy(place: GrowingRegistry, number: int) -> tuple[float, float]:
     lazy.get_page(place.registry, view, "noarch", SHARDS)
     index_ms = (time.perf_counter() - begun) * 1000
     with place.registry.database.read() as db:
-        every = offers.list_shards(db, 1, "noarch")
-    sha256 = next(one[2] for one in every if one[0] == f"p{number}")
+        every = dict(offers.list_shards(db, 1))
+    sha256 = every[f"p{number}"]["noarch"][1]
     begun = time.perf_counter()
     lazy.get_shard(place.registry, view, "noarch", sha256)
     return index_ms, (time.perf_counter() - begun) * 1000

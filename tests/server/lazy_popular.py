@@ -34,7 +34,7 @@ from tests.servers.upstream import StaticServer
 from tests.servers.upstream_reads import JSON
 from twofold.install.conda import install_into_prefix
 from twofold.names import normalize_name
-from twofold.server.proxy import config, offer_list
+from twofold.server.proxy import config, offer_list, offer_rounds
 from twofold.server.registry import administration, queries
 from twofold.server.settings import Settings
 from twofold.server.store import files, offers
@@ -83,7 +83,7 @@ def offer(place: Place, indexes: Sequence[config.UpstreamConfig], names: Iterabl
     administration.change_rule(place.registry, "operator", "main", "offered-releases", "5")
     offer_list.add(place.registry, place.owner, "main", names)
     channel = queries.get_channel(place.registry, place.owner, "main")
-    done = offer_list.run_round(place.registry, channel)
+    done = offer_rounds.run_round(place.registry, channel)
     assert list_fetched(place) == set()
     return set(done.missing)
 

@@ -13,7 +13,7 @@ from tests.factories.packages import make_conda, make_python, make_sdist, make_w
 from tests.server.conftest import Place
 from tests.servers.upstream import StaticServer, add_upstream
 from tests.servers.upstream_reads import advance_clock, files_of
-from twofold.server.proxy import config, offer_list
+from twofold.server.proxy import config, offer_list, offer_rounds
 from twofold.server.proxy.policy import Policy
 from twofold.server.registry import administration, deferred_conversion, queries
 from twofold.server.store import offers
@@ -23,10 +23,10 @@ def rule(place: Place, name: str, value: str) -> None:
     administration.change_rule(place.registry, "operator", "main", name, value)
 
 
-def offer(place: Place, *requirements: str) -> offer_list.RoundResult:
+def offer(place: Place, *requirements: str) -> offer_rounds.RoundResult:
     offer_list.add(place.registry, place.owner, "main", requirements)
     channel = queries.get_channel(place.registry, place.owner, "main")
-    return offer_list.run_round(place.registry, channel)
+    return offer_rounds.run_round(place.registry, channel)
 
 
 def fetched(place: Place) -> list[str]:
@@ -87,6 +87,26 @@ def test_extras_and_versions_decide_what_is_offered(front: Place) -> None:
     listed = front.get("/main/lazy/noarch/repodata.json").json()["packages.conda"]
     stems = {name.rsplit("-", 1)[0] for name in listed}
     assert {"ham-1.0", "speed-1.0", "spam-1.0", "eggs-2.0"} <= stems and "spam-2.0" not in stems
+
+
+def test_another_requirement_or_rule_counts_though_no_page_has_changed(
+    front: Place, static: StaticServer
+) -> None:
+    def list_releases() -> set[str]:
+        listed = front.get("/main/lazy/noarch/repodata.json").json()["packages.conda"]
+        return {name for name in listed if name.startswith("spam-")}
+
+    offer(front, "spam")
+    assert list_releases() == {"spam-1.0-py_0.conda", "spam-2.0-py_0.conda"}
+    rule(front, "offered-releases", "1")
+    offer(front, "spam")
+    assert list_releases() == {"spam-2.0-py_0.conda"}
+    offer(front, "spam<2")
+    assert list_releases() == {"spam-1.0-py_0.conda"}
+    static.statuses.clear()
+    advance_clock(front, 25)
+    offer(front, "spam<2")
+    assert static.statuses.count(304) == len(static.statuses) > 0
 
 
 def test_what_cannot_be_offered_is_explained(front: Place) -> None:
@@ -151,13 +171,13 @@ def test_a_round_revalidates_and_notices_a_new_release(
     offer(front, "spam")
     channel = queries.get_channel(front.registry, front.owner, "main")
     static.statuses.clear()
-    assert offer_list.run_round(front.registry, channel).read == 0  # nothing is due
+    assert offer_rounds.run_round(front.registry, channel).read == 0  # nothing is due
     advance_clock(front, 25)
-    assert offer_list.run_round(front.registry, channel).changed == 0
+    assert offer_rounds.run_round(front.registry, channel).changed == 0
     assert static.statuses == [304, 304]
     static.publish(make_wheel(tmp_path / "3", "spam", "3.0"), with_metadata=True)
     advance_clock(front, 50)
-    assert offer_list.run_round(front.registry, channel).changed == 1
+    assert offer_rounds.run_round(front.registry, channel).changed == 1
     assert list_versions(f"{front.channel}/lazy", "spam", tmp_path) == ["1.0", "2.0", "3.0"]
 
 

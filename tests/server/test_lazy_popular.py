@@ -17,7 +17,7 @@ from tests.server.conftest import Place
 from tests.servers.upstream_reads import JSON
 from twofold.conda_metadata import CondaPackage
 from twofold.formats.conda_writer import CondaWriter
-from twofold.server.proxy import config, offer_list
+from twofold.server.proxy import config, offer_list, offer_rounds
 from twofold.server.registry import administration, queries
 from twofold.server.store import files
 
@@ -59,7 +59,7 @@ def test_ten_well_known_projects_are_installed_and_imported(served: Place, tmp_p
     served.publish(make_python_abi(tmp_path))
     offer_list.add(served.registry, served.owner, "main", PROJECTS)
     channel = queries.get_channel(served.registry, served.owner, "main")
-    done = offer_list.run_round(served.registry, channel)
+    done = offer_rounds.run_round(served.registry, channel)
     assert not set(done.missing) & set(PROJECTS), done.missing
     with served.registry.database.read() as db:
         assert files.list_filenames(db, channel.id, "") == set()  # no wheel was fetched

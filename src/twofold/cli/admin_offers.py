@@ -110,7 +110,7 @@ def _list_names(args: argparse.Namespace) -> list[str]:
 
 
 def _offer_by_metadata(args: argparse.Namespace, registry: Registry, names: list[str]) -> int:
-    from twofold.server.proxy import offer_list
+    from twofold.server.proxy import offer_list, offer_rounds
     from twofold.server.registry import queries
     from twofold.server.registry.administration import OPERATOR
 
@@ -118,14 +118,17 @@ def _offer_by_metadata(args: argparse.Namespace, registry: Registry, names: list
     channel = queries.get_channel(registry, OPERATOR, args.channel)
     if not offer_list.offers_by_metadata(channel):
         note(f"no address lists them yet: twofold admin rule {args.channel} lazy yes")
-    done = offer_list.run_round(registry, channel)
+    done = offer_rounds.run_round(registry, channel)
     if args.json:
-        print_json({"new": added, "read": done.read, "missing": done.missing})
+        value = {"new": added, "read": done.read, "missing": done.missing}
+        print_json({**value, "postponed": done.postponed})
     else:
         note(f"{added} new on the list, {done.read} read with what they require")
     for key, reason in sorted(done.missing.items()):
         note(f"missing: {key}: {reason}")
-    return 1 if done.missing else 0
+    for reason in sorted(set(done.postponed.values())):
+        note(f"the rest is read later, run this again: {reason}")
+    return 1 if done.missing or done.postponed else 0
 
 
 def _remove(args: argparse.Namespace, registry: Registry, names: list[str]) -> int:

@@ -26,6 +26,9 @@ from twofold.fetching.server_limits import parse_retry_after
 #: Seconds for a whole file: a server that sends too slowly is dropped.
 MAX_FILE_SECONDS = 3600
 
+#: Seconds without a request to a server that answers 429 (too many requests) and not for how long.
+PAUSE_AFTER_429 = 10.0
+
 #: The max_size page of an index (bytes).
 MAX_PAGE_SIZE = 64 << 20
 
@@ -201,6 +204,8 @@ def _check_status(source: Endpoint, answer: http.client.HTTPResponse, url: str) 
         wait = 0.0
         if answer.status in (429, 503):
             wait = parse_retry_after(answer.headers.get("retry-after", ""))
+            if answer.status == 429:
+                wait = wait or PAUSE_AFTER_429
             if source.limits is not None and parse_origin(url) == source.origin:
                 source.limits.pause(wait)
         raise Unreachable(f"{url} answered {answer.status}", "try again later", retry_after=wait)

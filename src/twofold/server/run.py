@@ -36,6 +36,10 @@ from twofold.server.web.origin import parse_public_url
 #: Seconds for requests in progress to finish when the server is stopped.
 SHUTDOWN_TIMEOUT = 30
 
+#: Seconds after which a thread that computes, such as a conversion, lets another one run. Python's
+#: own 5 ms would be added to the first byte of each response meanwhile, often several times.
+SWITCH_SECONDS = 0.0005
+
 
 def bind(host: str, port: int) -> socket.socket:
     """Open a listening socket. Raises TwofoldError when the address is not available."""
@@ -62,6 +66,7 @@ def serve(settings: Settings, ready: Callable[[str, str | None], None]) -> None:
     The token is the owner's on the first start, else None.
     """
     _log_to_stderr()
+    sys.setswitchinterval(SWITCH_SECONDS)
     _check_certificate(settings)
     listener = bind(settings.host, settings.port)
     try:

@@ -29,13 +29,16 @@ _KEY = re.compile(r"-?[a-z0-9][a-z0-9-]{0,127}")
 #: A name that is surely normalised: most of a channel's are, and the test is faster.
 _NORMAL = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 
+#: The most names that are looked up one by one; of more the channel's own names are read first.
+MAX_LOOKED_UP = 500
+
 
 def is_private(db: Connection, channel: Channel, name: str) -> bool:
     """Whether a name must never be served from any upstream, by our own records."""
     key = normalize_name(name)
     if find_prefix(key, channels.list_prefixes(db, channel.id)) is not None:
         return True
-    return projects.is_local_name(db, channel.id, key, name)
+    return bool(projects.filter_local(db, channel.id, {name: key}))
 
 
 def find_sources(db: Connection, channel: Channel, kind: str, name: str) -> list[Upstream]:
@@ -59,16 +62,14 @@ def filter_withheld(
 
 
 def filter_private(db: Connection, channel: Channel, names: Iterable[str]) -> set[str]:
-    """Return the private ones of many names; unknown ones cost no query each."""
-    here = channels.list_names(db, channel.id)
-    reserved = channels.list_prefixes(db, channel.id)
+    """Return the private ones of many names, with as many queries for many as for one."""
     keys = {name: name if _NORMAL.fullmatch(name) else normalize_name(name) for name in names}
-    return {
-        name
-        for name, key in keys.items()
-        if (reserved and find_prefix(key, reserved) is not None)
-        or ((name in here or key in here) and is_private(db, channel, name))
-    }
+    reserved = channels.list_prefixes(db, channel.id) if keys else {}
+    private = {name for name, key in keys.items() if reserved and find_prefix(key, reserved)}
+    if len(keys) > MAX_LOOKED_UP:
+        here = channels.list_names(db, channel.id)
+        keys = {name: key for name, key in keys.items() if name in here or key in here}
+    return private | projects.filter_local(db, channel.id, keys)
 
 
 def conda_name_conflict(

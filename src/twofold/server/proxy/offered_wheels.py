@@ -52,12 +52,16 @@ class OfferedWheel:
 
 @dataclass(frozen=True)
 class OfferedWheels:
-    """The wheels of one project; the upstream, the validator of its page, and the policy."""
+    """The wheels of one project; the upstream, the validator of its page, and the policy.
+
+    `made_for` is what else they depend on: the requirement and rules of the channel.
+    """
 
     wheels: tuple[OfferedWheel, ...] = ()
     upstream: str = ""
     validator: str = ""
     policy: str = ""
+    made_for: str = ""
 
 
 def pack(value: OfferedWheels) -> bytes:
@@ -136,16 +140,19 @@ def describe(file: RemoteFile, metadata: str) -> Artifact:
 
 
 def make_offered_wheel(
-    file: RemoteFile, metadata: str, find_options: Callable[[Artifact], CondaOptions]
+    file: RemoteFile,
+    metadata: str,
+    find_options: Callable[[Artifact], CondaOptions],
+    with_v3: bool = False,
 ) -> OfferedWheel:
-    """Make the records of a wheel; the note says why there are none."""
+    """Make the records of a wheel, `v3` ones on request; the note says why there are none."""
     try:
         artifact = describe(file, metadata)
         options = find_options(artifact)
         packages = _make_packages(file, artifact, options)
     except (TwofoldError, ValueError) as error:
         return OfferedWheel(file.filename, file.sha256, metadata, note=str(error))
-    v3 = _make_v3(file, artifact, options)
+    v3 = _make_v3(file, artifact, options) if with_v3 else {}
     return OfferedWheel(file.filename, file.sha256, metadata, packages, v3)
 
 

@@ -31,8 +31,8 @@ def get_repodata(registry: Registry, view: View, subdir: str, name: str) -> tupl
     if view.label == MAIN:
         offer_list.start_round(registry, channel)
         with registry.database.read() as db:
-            total, serial, _ = offers.count_offers(db, channel.id)
-        tag = f"-{serial}-{total}-{channel.settings.get('prefer') or ''}" if total else ""
+            serial = offers.get_serial(db, channel.id)
+        tag = f"-{serial}-{channel.settings.get('prefer') or ''}" if serial else ""
 
     def list_offered() -> dict[str, Any]:
         return _list_records(registry, channel, subdir, base) if tag else {}

@@ -24,7 +24,7 @@ from twofold.server.model import Action, Actor, Channel, Token, User
 from twofold.server.pages import page_updates
 from twofold.server.pages.channel_page_options import parse_base_url
 from twofold.server.registry.undelete import UNDELETE_DAYS
-from twofold.server.store import Connection, accounts, audit, channels, files
+from twofold.server.store import Connection, accounts, audit, channels, files, offers
 from twofold.server.store.audit import AuditEntry as AuditEntry
 from twofold.server.store.audit import AuditQuery as AuditQuery
 from twofold.server.store.people import sessions
@@ -37,6 +37,9 @@ MOST_BYTES, MOST_DAYS = 2**62, 100_000
 
 _PROJECT = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _PREFIX = re.compile(r"(?=.{1,64}\Z)[a-z0-9]+(-[a-z0-9]+)*")
+
+#: Rules by which the records of offered projects are made: those are read again after a change.
+OFFER_RULES = ("v3", "offered-releases")
 
 #: Rule of a channel -> parser of its text.
 RULES: Mapping[str, Callable[[str], Any]] = {
@@ -169,6 +172,9 @@ def set_rules(registry: Registry, by: str, channel: str, rules: Mapping[str, Any
         settings = {**found.settings, **rules}
         public = settings.pop("public", found.public)
         channels.update_channel(db, found.id, public=public, settings=settings)
+        if any(settings.get(rule) != found.settings.get(rule) for rule in OFFER_RULES):
+            offers.expire_offers(db, found.id)
+            registry.proxied_channels.offer_rounds.pop(found.id, None)
         for rule, value in rules.items():
             _audit(registry, db, by, "rule", channel, rule, value=value)
 

@@ -38,10 +38,10 @@ def add_offers(
     """Add projects (key -> requirement) that are not offered yet; return how many are new."""
     here = {"channel_id": channel_id, "added_at": to_text(at)}
     rows = [{**here, "key": key, "requirement": text} for key, text in sorted(requirements.items())]
-    before = count_offers(db, channel_id)[0]
+    before = count_offers(db, channel_id)
     for start in range(0, len(rows), _MAX_ROWS):
         insert_missing(db, offers, rows[start : start + _MAX_ROWS])
-    return count_offers(db, channel_id)[0] - before
+    return count_offers(db, channel_id) - before
 
 
 def set_requirement(db: Connection, channel_id: int, key: str, requirement: str) -> None:
@@ -50,13 +50,15 @@ def set_requirement(db: Connection, channel_id: int, key: str, requirement: str)
     db.execute(update(offers).where(here).values(requirement=requirement, checked_at=None))
 
 
-def remove_offers(db: Connection, channel_id: int, keys: Sequence[str]) -> int:
+def remove_offers(db: Connection, channel_id: int, keys: Sequence[str], at: datetime) -> int:
     """Remove projects from the list; return how many were on it."""
-    done = 0
+    here, done, serial = offers.c.channel_id == channel_id, 0, _make_serial(db, channel_id, at)
     for start in range(0, len(keys), _MAX_ROWS):
         part = keys[start : start + _MAX_ROWS]
-        query = delete(offers).where(offers.c.channel_id == channel_id, offers.c.key.in_(part))
-        done += db.execute(query).rowcount
+        done += db.execute(delete(offers).where(here, offers.c.key.in_(part))).rowcount
+    # Another project takes the serial, so that readers notice: they ask for the last one.
+    other = select(func.max(offers.c.key)).where(here, offers.c.serial > 0).scalar_subquery()
+    db.execute(update(offers).where(here, offers.c.key == other).values(serial=serial))
     return done
 
 
@@ -106,7 +108,7 @@ def save_offers(
     """Store what was read of projects that are still on the list."""
     if not changed:
         return
-    serial = count_offers(db, channel_id)[1] + 1
+    serial = _make_serial(db, channel_id, at)
     query = update(offers).where(
         offers.c.channel_id == channel_id, offers.c.key == bindparam("one_key")
     )
@@ -124,26 +126,44 @@ def save_offers(
     db.execute(query, rows)
 
 
-def count_offers(db: Connection, channel_id: int) -> tuple[int, int, int]:
-    """Return the number of projects, the serial of the last change, how many have wheels."""
-    query = select(
-        func.count(), func.coalesce(func.max(offers.c.serial), 0), func.count(offers.c.wheels)
-    ).where(offers.c.channel_id == channel_id)
-    total, serial, filled = db.execute(query).one()
-    return int(total), int(serial), int(filled)
+def _make_serial(db: Connection, channel_id: int, at: datetime) -> int:
+    """Return the next serial; the time goes on where the row with the last one was removed."""
+    return max(get_serial(db, channel_id) + 1, int(at.timestamp() * 1_000_000))
 
 
-def list_shards(db: Connection, channel_id: int, subdir: str) -> list[tuple[str, str, str]]:
-    """List (key, conda name, SHA-256 of its shard) of the projects with wheels for a subdir."""
+def count_offers(db: Connection, channel_id: int) -> int:
+    """Return the number of projects on the list."""
+    query = select(func.count()).where(offers.c.channel_id == channel_id)
+    return int(db.execute(query).scalar_one())
+
+
+def get_serial(db: Connection, channel_id: int) -> int:
+    """Return the serial of the last change of what is offered; 0 where nothing was read yet."""
+    query = select(func.max(offers.c.serial)).where(offers.c.channel_id == channel_id)
+    return int(db.execute(query).scalar() or 0)
+
+
+def count_read(db: Connection, channel_id: int) -> int:
+    """Return how many projects were read."""
+    query = select(func.count()).where(offers.c.channel_id == channel_id, offers.c.serial > 0)
+    return int(db.execute(query).scalar_one())
+
+
+def list_shards(
+    db: Connection, channel_id: int, serial: int = 0
+) -> list[tuple[str, dict[str, tuple[str, str]]]]:
+    """List (key, shards) of the projects that changed after a serial.
+
+    Shards are subdir -> (conda name, SHA-256); a project that cannot be offered has none.
+    """
     query = select(offers.c.key, offers.c.shards).where(
-        offers.c.channel_id == channel_id, offers.c.wheels.is_not(None)
+        offers.c.channel_id == channel_id, offers.c.serial > serial
     )
     rows = db.execute(query.order_by(offers.c.key)).all()
     every = json.loads(f"[{','.join(row.shards for row in rows)}]")
     return [
-        (row.key, shards[subdir][0], shards[subdir][1])
+        (row.key, {subdir: (name, sha256) for subdir, (name, sha256) in shards.items()})
         for row, shards in zip(rows, every, strict=True)
-        if subdir in shards
     ]
 
 

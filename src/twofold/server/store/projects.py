@@ -178,26 +178,29 @@ def list_local_files(db: Connection, channel_id: int, subdir: str) -> dict[str, 
     return found
 
 
-_CALLED = select(projects.c.id).where(
-    projects.c.channel_id == bindparam("channel_id"),
-    (projects.c.key == bindparam("key")) | (projects.c.conda_name == bindparam("conda_name")),
-)
+#: The most names of one statement.
+_MAX_NAMES = 500
 
 
-def is_local_name(db: Connection, channel_id: int, key: str, conda_name: str) -> bool:
-    """Return whether a name is local: not only from the upstream.
+def filter_local(db: Connection, channel_id: int, names: Mapping[str, str]) -> set[str]:
+    """Return which names are local: not only from the upstream. `names` maps each to its key.
 
     That is a project of that name, or with that conda name, which has a file, deleted or not,
     that was not fetched from the upstream, or which has no file at all.
     """
-    values = {"channel_id": channel_id, "key": key, "conda_name": conda_name}
-    ids = list(db.execute(_CALLED, values).scalars())
-    if not ids:
-        return False
-    filled = set(
-        db.execute(select(files.c.project_id).where(files.c.project_id.in_(ids))).scalars()
-    )
-    return filled != set(ids) or db.execute(_LOCAL_FILES, {"ids": ids}).first() is not None
+    found: set[str] = set()
+    every = sorted(names)
+    for start in range(0, len(every), _MAX_NAMES):
+        part = {name: names[name] for name in every[start : start + _MAX_NAMES]}
+        found |= _filter_local(db, channel_id, part)
+    return found
+
+
+def _filter_local(db: Connection, channel_id: int, names: Mapping[str, str]) -> set[str]:
+    values = {"channel_id": channel_id, "keys": list(names.values()), "names": list(names)}
+    rows = db.execute(_LOCAL_PROJECTS, values).all()
+    keys, conda_names = {row.key for row in rows}, {row.conda_name for row in rows}
+    return {name for name, key in names.items() if key in keys or name in conda_names}
 
 
 def is_begun_here(db: Connection, project_id: int) -> bool:
@@ -206,13 +209,13 @@ def is_begun_here(db: Connection, project_id: int) -> bool:
     It has a file that is neither deleted nor fetched from the upstream, or it was described and
     never had a file.
     """
-    if db.execute(_OWN_FILES, {"ids": [project_id]}).first() is not None:
+    if db.execute(_OWN_FILES, {"project_id": project_id}).first() is not None:
         return True
     return db.execute(select(files.c.id).where(files.c.project_id == project_id)).first() is None
 
 
 def _select_local_files() -> Select[Any]:
-    """Select a file of the projects `ids` that was not fetched from the upstream.
+    """Select the files that were not fetched from the upstream.
 
     A fetched file has a requested pin with the same hash; a converted package has the origin of
     its wheel.
@@ -227,13 +230,23 @@ def _select_local_files() -> Select[Any]:
         & upstream_pins.c.wanted
     )
     query = select(files.c.id).join(root, source).outerjoin(upstream_pins, pinned)
-    of_projects = files.c.project_id.in_(bindparam("ids", expanding=True))
-    return query.where(of_projects, upstream_pins.c.filename.is_(None)).limit(1)
+    return query.where(upstream_pins.c.filename.is_(None))
 
 
 # Built once, as they are run for every upload.
-_LOCAL_FILES = _select_local_files()
-_OWN_FILES = _LOCAL_FILES.where(files.c.deleted_at.is_(None))
+_OWN_FILES = (
+    _select_local_files()
+    .where(files.c.project_id == bindparam("project_id"), files.c.deleted_at.is_(None))
+    .limit(1)
+)
+_OF_PROJECT = files.c.project_id == projects.c.id
+_LOCAL_PROJECTS = select(projects.c.key, projects.c.conda_name).where(
+    projects.c.channel_id == bindparam("channel_id"),
+    projects.c.key.in_(bindparam("keys", expanding=True))
+    | projects.c.conda_name.in_(bindparam("names", expanding=True)),
+    ~select(files.c.id).where(_OF_PROJECT).exists()
+    | _select_local_files().where(_OF_PROJECT).correlate(projects).exists(),
+)
 
 
 def find_first_file(db: Connection, project_id: int) -> StoredFile | None:

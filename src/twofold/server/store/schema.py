@@ -116,6 +116,7 @@ projects = Table(
     Column("status_before", Text),  # its own status before an upstream's quarantine
     UniqueConstraint("channel_id", "key"),
     Index(None, "channel_id", "lookalike"),
+    Index(None, "channel_id", "conda_name"),
 )
 
 releases = Table(

@@ -64,4 +64,5 @@ offers = Table(
     Column("missing", Text, nullable=False, server_default=""),  # why it cannot be offered
     Column("shards", Text, nullable=False, server_default="{}"),  # JSON: subdir -> name, SHA-256
     Column("wheels", LargeBinary),  # its newest wheels with their metadata (JSON, zlib)
+    Index("ix_offers_serial", "channel_id", "serial"),
 )
