@@ -20,6 +20,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from twofold.errors import Refused, StoreUnreachable, TwofoldError
 from twofold.extras import require_extra
+from twofold.shared_files import open_shared
 
 log = logging.getLogger("twofold.server")
 
@@ -181,7 +182,7 @@ class Blobs:
     def read_chunks(self, sha256: str, start: int, end: int) -> Iterator[bytes]:
         """Yield the bytes from `start` to `end` (exclusive) in chunks."""
         if self.folder is not None:
-            with (self.folder / _key(sha256)).open("rb") as file:
+            with os.fdopen(open_shared(self.folder / _key(sha256), os.O_RDONLY), "rb") as file:
                 file.seek(start)
                 while start < end and (block := file.read(min(CHUNK, end - start))):
                     start += len(block)

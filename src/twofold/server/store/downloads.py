@@ -19,6 +19,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from twofold.errors import TwofoldError
+from twofold.shared_files import open_shared
 
 try:
     import fcntl
@@ -37,9 +38,6 @@ else:
             return False
         return True
 
-
-#: Windows would write line ends of its own.
-_BINARY = getattr(os, "O_BINARY", 0)
 
 #: Where a read cannot say its place, one thread at a time moves to it.
 _moving = threading.Lock()
@@ -143,7 +141,7 @@ class Download:
             self._changed.notify_all()
 
     def _open(self, flags: int) -> None:
-        before, self._handle = self._handle, os.open(self.path, flags | _BINARY, 0o600)
+        before, self._handle = self._handle, open_shared(self.path, flags)
         if before >= 0:
             os.close(before)
 
@@ -152,7 +150,7 @@ class Download:
     def follow_until_locked(self) -> bool:
         """Take the lock, following the process that has it; False if that one published it."""
         place = self.path.with_name(f"{self.path.name}.lock")
-        self._lock_handle = os.open(place, os.O_RDWR | os.O_CREAT | _BINARY, 0o600)
+        self._lock_handle = open_shared(place, os.O_RDWR | os.O_CREAT)
         while not _try_lock(self._lock_handle):
             self._follow()
             time.sleep(_POLL_SECONDS)
