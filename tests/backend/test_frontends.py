@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import venv
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+import twofold_build
 from tests.clients import build_frontends
 from tests.factories.archives import extract_all
 from tests.factories.sample_projects import EVERY, SAMPLES, BuiltFiles, call_hook, git
@@ -183,6 +185,25 @@ def test_an_editable_install_points_at_the_source_by_a_static_path(
     finally:
         distribution = read_project(root).name
         pip("--python", environment, "uninstall", "-y", distribution)
+
+
+@pytest.mark.windows
+def test_an_editable_wheel_names_a_folder_of_any_letters_in_any_locale(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Until Python 3.12 a .pth file is read in the locale's encoding: on Windows not in UTF-8."""
+    monkeypatch.setattr("locale.getencoding", lambda: "cp1252")
+    root = tmp_path / "Zoë 日本"
+    shutil.copytree(project("flat_layout"), root)
+    monkeypatch.chdir(root)
+    with zipfile.ZipFile(tmp_path / twofold_build.build_editable(str(tmp_path))) as archive:
+        line = archive.read("_flat_sample.pth").decode("utf-8").rstrip("\n")
+    if sys.version_info < (3, 13):
+        assert line.isascii() and line.startswith("import ")  # what `site` runs
+        monkeypatch.setattr("sys.path", [])
+        exec(line)
+        line = sys.path[0]
+    assert Path(line) == root
 
 
 def test_the_editable_wheel_holds_a_path_and_the_metadata_alone(

@@ -1,4 +1,4 @@
-"""Files that are moved or deleted while somebody reads them, which Windows refuses by default."""
+"""The store's files as Windows has them: open while they are moved or deleted, and as file URLs."""
 
 from __future__ import annotations
 
@@ -53,6 +53,11 @@ def test_a_download_is_published_and_removed_while_it_is_read(tmp_path: Path) ->
     assert download.is_readable
     assert published.read_bytes() == b"x" * 10
     assert list(tmp_path.iterdir()) == [published]
+
+
+def test_the_url_of_a_folder_is_that_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "a blob & more"
+    assert Blobs(folder.as_uri()).folder == Blobs(str(folder)).folder == folder.resolve()
 
 
 def test_a_blob_is_deleted_while_it_is_read(tmp_path: Path) -> None:

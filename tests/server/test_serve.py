@@ -57,6 +57,7 @@ def test_the_token_is_shown_on_the_first_start_only(tmp_path: Path) -> None:
         assert set(second) == {"url"}
 
 
+@pytest.mark.windows
 def test_a_port_in_use_is_reported_with_a_hint(tmp_path: Path, twofold: Callable[..., Any]) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def make_editable(plan: BuildPlan) -> None:
         file.wheel = [path for path in file.wheel if _is_in_any(path, packed)]
     name = f"_{stem.rpartition('-')[0]}"
     folders = [os.path.join(plan.project.root, s).rstrip("/\\") for s in dict.fromkeys(sources)]
-    lines = "".join(f"{folder}\n" for folder in folders)
+    lines = "".join(f"{_format_path_line(folder)}\n" for folder in folders)
     if moved:
         finder = f"{name}_finder"
         places = _list_places(plan.project.root, moved)
@@ -81,6 +82,21 @@ def make_editable(plan: BuildPlan) -> None:
         lines += f"import {finder}\n"
     if lines:
         plan.root_files[f"{name}.pth"] = lines.encode()
+
+
+def _format_path_line(folder: str) -> str:
+    """Return the line of a .pth file that adds a folder to sys.path.
+
+    Until Python 3.12 such files are read in the encoding of the locale (`site`), which is not UTF-8
+    on Windows. The line is a statement then: tools that read the file cannot follow it.
+    """
+    if folder.isascii() or sys.version_info >= (3, 13):
+        return folder
+    import locale
+
+    if locale.getencoding().lower() in ("utf-8", "utf8"):
+        return folder
+    return f"import sys; sys.path.append({folder!a})"
 
 
 def _list_places(root: str, modules: list[Module]) -> str:

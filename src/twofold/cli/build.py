@@ -166,9 +166,12 @@ def run(args: argparse.Namespace | Arguments) -> int:
 
         print_json(_as_json(made))
         return 0
-    width = max((len(_shown(built.path)) for built in made.artifacts), default=0)
-    for built in made.artifacts:
-        print(f"{_shown(built.path):<{width}}  {_size(built.size)}")
+    from twofold.cli.shown_paths import shorten_path
+
+    shown = [(shorten_path(built.path), _size(built.size)) for built in made.artifacts]
+    width = max((len(path) for path, _ in shown), default=0)
+    for path, size in shown:
+        print(f"{path:<{width}}  {size}")
     if made.backend != "twofold_build":  # whose steps take too little time to print
         for what, seconds in made.steps:
             _note(f"{seconds:6.2f} s  {what}")
@@ -312,15 +315,6 @@ def _as_json(made: BuildResult) -> dict[str, object]:
             for b in made.artifacts
         ],
     }
-
-
-def _shown(path: str) -> str:
-    """The path relative to the working folder, if it is inside."""
-    try:
-        relative = os.path.relpath(path)
-    except ValueError:  # another drive of Windows
-        return path
-    return path if relative.startswith("..") else relative
 
 
 def _size(count: int) -> str:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import os
 from pathlib import Path
 
+from twofold.cli.shown_paths import shorten_path
 from twofold.cli.terminal import Parser, note, print_json
 
 
@@ -52,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
     else:
         for change in kept.changes:
             verb = "removed" if change.after is None else "wrote"
-            print(f"{verb} {os.path.relpath(change.path)}")
+            print(f"{verb} {shorten_path(change.path)}")
     if args.check and kept.changes:
         note("the exports are not up to date\n  hint: run 'twofold exports' without --check")
         return 1

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 import difflib
-import os
 import shutil
 import tempfile
 import warnings
 from pathlib import Path
 
+from twofold.cli.shown_paths import shorten_path
 from twofold.cli.terminal import Parser, note, print_json
 
 TYPE_CHECKING = False
@@ -240,7 +240,7 @@ def _show(
     before: str,
     differences: list[Difference] | None,
 ) -> None:
-    target = os.path.relpath(adoption.path)
+    target = shorten_path(adoption.path)
     if not is_written:
         lines = difflib.unified_diff(
             before.splitlines(keepends=True),

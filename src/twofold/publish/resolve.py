@@ -14,7 +14,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 from twofold.errors import TwofoldError, UsageError
 from twofold.publish.addresses import (
@@ -121,7 +121,9 @@ def _parse_address(word: str, scheme: str, rest: str) -> TargetSettings:
             f"write file:///{rest} for a folder of this machine",
         )
     if kind == "folder":
-        return TargetSettings(word, str(Path(unquote(parts.path)).absolute()), "folder")
+        from urllib.request import url2pathname
+
+        return TargetSettings(word, str(Path(url2pathname(parts.path)).absolute()), "folder")
     # Upload URLs are used as they are written, as twine and uv do: servers differ in the slash.
     url = bare.url if KINDS[kind].is_uploaded_by_twine else bare.url.rstrip("/")
     settings = TargetSettings(

@@ -16,6 +16,7 @@ import zipfile
 from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import unquote, urlsplit
+from urllib.request import url2pathname
 
 from twofold.errors import BadFile, Refused, SubprocessFailed, TwofoldError, Unreachable
 from twofold.formats import limits
@@ -64,7 +65,7 @@ _IGNORED = shutil.ignore_patterns(".git", "conda-bld", "__pycache__", ".tox", ".
 def _fetch_url(recipe: Recipe, source: Source, target: Path) -> None:
     split = urlsplit(source.location.text)
     if split.scheme in ("", "file"):
-        path = (recipe.folder / unquote(split.path)).resolve()
+        path = (recipe.folder / url2pathname(split.path)).resolve()
         if not path.is_file():
             raise _missing_error(recipe, source.location, path)
         _check_hashes(recipe, source, path)

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, urlsplit
+from urllib.request import url2pathname
 
 from twofold.errors import Refused, StoreUnreachable, TwofoldError
 from twofold.extras import require_extra
@@ -64,7 +65,7 @@ class Blobs:
         if parts.scheme == "s3":
             self._store, self._obstore = _open_bucket(url)
         elif parts.scheme in ("", "file") or len(parts.scheme) == 1:
-            local = unquote(parts.path) if parts.scheme == "file" else url
+            local = url2pathname(parts.path) if parts.scheme == "file" else url
             self.folder = Path(local).resolve()
             self.folder.mkdir(parents=True, exist_ok=True)
         else:
