@@ -6,9 +6,11 @@ import os
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 from tests.servers.registry import Registry
 
@@ -30,6 +32,15 @@ def run(words: list[str | Path], folder: Path, **variables: str) -> str:
     return done.stdout
 
 
+def copy_repository(root: Path) -> None:
+    """Copy the files that git tracks, as they are now."""
+    tracked = run(["git", "ls-files", "-z"], ROOT).split("\0")
+    for name in filter(None, tracked):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        if (ROOT / name).is_file():
+            shutil.copy2(ROOT / name, root / name)
+
+
 @pytest.mark.slow
 @pytest.mark.git
 def test_twofold_builds_checks_tries_and_releases_itself(
@@ -37,11 +48,7 @@ def test_twofold_builds_checks_tries_and_releases_itself(
 ) -> None:
     tool: list[str | Path] = [sys.executable, "-m", "twofold"]
     root = tmp_path / "twofold"
-    tracked = run(["git", "ls-files", "-z"], ROOT).split("\0")
-    for name in filter(None, tracked):
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        if (ROOT / name).is_file():
-            shutil.copy2(ROOT / name, root / name)
+    copy_repository(root)
     for project in (root / "backend", root):
         run([*tool, "build"], project)
         run([*tool, "check", *sorted((project / "dist").glob("*.whl"))], project)
@@ -68,3 +75,36 @@ def test_twofold_builds_checks_tries_and_releases_itself(
         **alone,
     )
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["hello-1.0.0-py3-none-any.whl"]
+
+
+@pytest.mark.slow
+@pytest.mark.git
+@pytest.mark.skipif(sys.platform != "linux", reason="this machine's Python is repacked")
+def test_twofold_runs_from_its_conda_package(tmp_path: Path) -> None:
+    """Its dependencies are converted by twofold from their wheels; Python is this machine's."""
+    tool: list[str | Path] = [sys.executable, "-m", "twofold"]
+    root, out = tmp_path / "twofold", tmp_path / "out"
+    copy_repository(root)
+    for project in (root / "backend", root):
+        run([*tool, "build", project, "--out", out], tmp_path)
+    table = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["project"]
+    required = map(Requirement, table["dependencies"])
+    needed = [
+        f"{one.name}{one.specifier}"
+        for one in required
+        if one.name != "twofold-build" and (one.marker is None or one.marker.evaluate())
+    ]
+    channel = out / "conda-bld"
+    run([*tool, "convert", *needed, "--with-deps", "--out", channel], tmp_path)
+    prefix = tmp_path / "environment"
+    run([*tool, "install", "twofold", "--from", channel, "--only", "--conda", prefix], tmp_path)
+
+    own = prefix / "bin" / "twofold"
+    alone = {"PYTHONPATH": "", "PATH": f"{prefix / 'bin'}{os.pathsep}{os.defpath}"}
+    assert "build" in run([own, "--help"], tmp_path, **alone)
+    where = run([prefix / "bin/python", "-c", "import twofold; print(twofold.__file__)"], tmp_path)
+    assert Path(where.strip()).is_relative_to(prefix)
+    run([own, "new", "hello"], tmp_path, **alone)
+    run([own, "build", "hello"], tmp_path, **alone)
+    assert (tmp_path / "hello/conda-bld/noarch/hello-1.0.0-py_0.conda").is_file()
+    assert "0 errors, 0 warnings" in run([own, "check", "hello"], tmp_path, **alone)
