@@ -222,8 +222,8 @@ PROJECTS: dict[str, tuple[Sample, Sample]] = {
     "TF201": (
         ({"src/pkg/settings.txt": _KEY}, {}),
         (
-            {"src/pkg/settings.txt": _KEY},
-            {"[project]": '[tool.twofold.check]\nallow = ["src/pkg/*.txt"]\n[project]'},
+            {"src/pkg/settings.txt": _KEY, "src/pkg/secrets.txt": "", "src/pkg/.env": ""},
+            {"[project]": '[tool.twofold.check]\nallow = ["src/pkg/settings.txt"]\n[project]'},
         ),
     ),
     "TF202": (({"src/pkg/data.csv.orig": "1"}, {}), ({"src/pkg/data.csv": "1"}, {})),

@@ -330,6 +330,38 @@ def test_imports_in_functions_and_under_conditions_are_judged_mildly(
     assert severities(project(code(source))) == {"TF105": "warning"}
 
 
+@pytest.mark.parametrize(
+    ("line", "files", "message"),
+    [
+        ("from .a import Missing", {"a": "def f(): ..."}, "pkg.a has no 'Missing'"),
+        ("from .gone import x", {}, "there is no module pkg.gone in the package"),
+        ("from .a import f", {"a": "def f(): ..."}, ""),
+        (
+            "from .a import T",
+            {"a": "import typing\nif typing.TYPE_CHECKING:\n from .b import T"},
+            "",
+        ),
+        (
+            "from .a import T",
+            {"a": "from typing import TYPE_CHECKING\nif TYPE_CHECKING: T = 1"},
+            "",
+        ),
+        ("from .a import T", {"a": "", "a.pyi": ""}, ""),
+        ("from ._types import T", {"_types.pyi": ""}, ""),
+    ],
+)
+def test_names_that_type_checkers_will_miss_are_a_warning(
+    project: Callable[..., Path], line: str, files: dict[str, str], message: str
+) -> None:
+    source = f"from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    {line}\n"
+    more = {f"src/pkg/{n if '.' in n else f'{n}.py'}": text + "\n" for n, text in files.items()}
+    root = project({**code(source), "src/pkg/b.py": "class T: ...\n", **more})
+    found = [finding for finding in check_project(root) if finding.code == "TF105"]
+    assert [(f.severity, f.message, f.where) for f in found] == (
+        [("warning", message, "src/pkg/__init__.py:3")] if message else []
+    )
+
+
 def test_a_cycle_that_works_in_one_order_is_a_warning(project: Callable[..., Path]) -> None:
     files = code("", a="from .b import g\ndef f(): ...", b="def g(): ...\nfrom .a import f")
     root = project(files)

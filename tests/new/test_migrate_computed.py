@@ -182,3 +182,11 @@ def test_a_computed_list_beside_a_marker_key_is_kept_by_a_real_build(
     with zipfile.ZipFile(wheel) as archive:
         metadata = archive.read("my_package-1.0.dist-info/METADATA").decode()
     assert metadata.count("Requires-Dist") == 3
+
+
+def test_a_requirement_that_no_installer_reads_is_reported(tmp_path: Path) -> None:
+    """poetry-core writes alternatives into METADATA that PEP 508 does not have."""
+    metadata = "Requires-Dist: click\nRequires-Dist: e (>=1,<2 || >=3)\n"
+    found = migrate_with_wheel(tmp_path, setup("install_requires=read()"), metadata)
+    assert found.project["dependencies"] == ["click"]
+    assert any("e (>=1,<2 || >=3)" in one for one in found.dropped)

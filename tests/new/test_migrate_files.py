@@ -243,6 +243,47 @@ CASES = {
         {"bin/go": "#!/bin/sh\n", **touch("my_package/__init__.py", "bin/stop")},
         {"my_package/__init__.py", "my_package-1.data/scripts/go"},
     ),
+    "poetry packages by globs and as files, one folder with `from`": (
+        f"{POETRY}[tool.poetry]\nname = 'my_package'\nversion = '1'\ndescription = 'x'\n"
+        "packages = [{include = 'my_package/**/*.py'}, {include = 'tool.py'}, "
+        "{include = '*.py', from = 'more'}]\n",
+        touch(
+            "my_package/__init__.py", "my_package/sub/a.py", "my_package/sub/a.txt",
+            "my_package/data/b.txt", "tool.py", "more/x.py", "more/y.py",
+        ),
+        {"my_package/__init__.py", "my_package/sub/a.py", "tool.py", "x.py", "y.py"},
+    ),
+    "pdm includes by a glob": (
+        f"{PDM}{PROJECT}[tool.pdm.build]\nincludes = ['my_package/**/*.py']\n",
+        touch("my_package/__init__.py", "my_package/sub/a.py", "my_package/b.txt"),
+        {"my_package/__init__.py", "my_package/sub/a.py"},
+    ),
+    "uv wheel-exclude from the root": (
+        f"{UV}{PROJECT}[tool.uv.build-backend]\n"
+        "wheel-exclude = ['/src/my_package/tests', 'big.bin']\n",
+        touch(
+            "src/my_package/__init__.py", "src/my_package/tests/__init__.py",
+            "src/my_package/big.bin",
+        ),
+        {"my_package/__init__.py", "my_package/tests/__init__.py"},
+    ),
+    "hatch sources that add a folder, places from the root": (
+        f"{HATCH}{PROJECT}{WHEEL}packages = ['my_package']\n"
+        "[tool.hatch.build.targets.wheel.sources]\n'' = 'vendor'\n"
+        "[tool.hatch.build.targets.wheel.force-include]\n'VERSION' = '/vendor/VERSION'\n"
+        "[tool.hatch.build.targets.wheel.shared-scripts]\n'tools' = '/'\n",
+        {"tools/go.sh": "#!/bin/sh\n", **touch("my_package/__init__.py", "VERSION")},
+        {"vendor/my_package/__init__.py", "vendor/VERSION", "my_package-1.data/scripts/go.sh"},
+    ),
+    "setuptools data-files with a glob": (
+        f"{PROJECT}[tool.setuptools]\npackages = ['my_package']\n"
+        "[tool.setuptools.data-files]\n'share/x' = ['data/*.txt', 'data/b.json']\n",
+        touch("my_package/__init__.py", "data/a.txt", "data/b.json", "data/c.bin"),
+        {
+            "my_package/__init__.py", "my_package-1.data/data/share/x/a.txt",
+            "my_package-1.data/data/share/x/b.json",
+        },
+    ),
     "poetry license folder": (
         f"{POETRY}[tool.poetry]\nname = 'my_package'\nversion = '1'\ndescription = 'x'\n"
         "license = 'MIT'\n",
@@ -304,6 +345,37 @@ DROPPED = {
         f"{HATCH}{PROJECT}{WHEEL}include = ['my_package', 'README.md']\n",
         touch("my_package/__init__.py", "README.md"),
         "README.md outside every package",
+    ),
+    "pdm write_to": (
+        f"{PDM}[project]\nname = 'my_package'\ndynamic = ['version']\n[tool.pdm.version]\n"
+        "source = 'scm'\nwrite_to = 'my_package/_version.py'\n",
+        touch("my_package/__init__.py"),
+        "write_to = 'my_package/_version.py'",
+    ),
+    "hatch requirements with a path of today's machine": (
+        f"{HATCH}{PROJECT}dependencies = ['foo @ {{root:uri}}/foo', 'bar']\n"
+        "[tool.hatch.metadata]\nallow-direct-references = true\n",
+        touch("my_package/__init__.py"),
+        "foo @ {root:uri}/foo",
+    ),
+    "poetry exclude by a table": (
+        f"{POETRY}[tool.poetry]\nname = 'my_package'\nversion = '1'\ndescription = 'x'\n"
+        "exclude = [{path = 'my_package/*.c', format = 'wheel'}]\n",
+        touch("my_package/__init__.py", "my_package/a.c"),
+        "excludes nothing by a table",
+    ),
+    "poetry extras of a script": (
+        f"{POETRY}[tool.poetry]\nname = 'my_package'\nversion = '1'\ndescription = 'x'\n"
+        "[tool.poetry.scripts]\ngo = {reference = 'my_package:go', type = 'console', "
+        "extras = ['cli']}\n",
+        {"my_package/__init__.py": "def go(): pass\n"},
+        "scripts.go requires the extras ['cli']",
+    ),
+    "setuptools version in a file that is missing": (
+        "[project]\nname = 'my_package'\ndynamic = ['version']\n[tool.setuptools.dynamic]\n"
+        "version = {file = 'VERSION'}\n",
+        touch("my_package/__init__.py"),
+        "'VERSION', which does not exist",
     ),
     "pdm includes of a file": (
         f"{PDM}{PROJECT}[tool.pdm.build]\nincludes = ['my_package/', 'data_out.json']\n",

@@ -10,7 +10,7 @@ import os
 from typing import NamedTuple
 
 from twofold_build.diagnostics import Diagnostics
-from twofold_build.errors import ProjectErrors
+from twofold_build.errors import Problem, ProjectErrors
 from twofold_build.model import Project
 
 TYPE_CHECKING = False
@@ -22,6 +22,7 @@ class DeclaredProject(NamedTuple):
     """`project` and `settings` are [project] and [tool.twofold] as they would have to be written
     for the same package; `dynamic` the keys of [project] that a program computes. `place` is the
     file that says it, `unknown` the place where the packed modules are computed, else ''.
+    `overlooked` are mistakes about the version that the backend passes over.
     """
 
     project: dict[str, Any]
@@ -29,6 +30,7 @@ class DeclaredProject(NamedTuple):
     dynamic: frozenset[str]
     place: str
     unknown: str
+    overlooked: tuple[Problem, ...] = ()
 
 
 def has_other_backend(document: dict[str, Any], root: str) -> bool:

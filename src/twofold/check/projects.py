@@ -11,7 +11,15 @@ from twofold.check.finding import Finding, sort_findings
 from twofold.check.namespace import CodeModule
 from twofold.check.other_backend import DeclaredProject, has_other_backend, make_project
 from twofold.check.packed_files import read_files, select_packed
-from twofold.check.rule_table import BY_CODE, ERROR, RULES, Rule, Violation, load_extra_rules
+from twofold.check.rule_table import (
+    BY_CODE,
+    ERROR,
+    RULES,
+    WARNING,
+    Rule,
+    Violation,
+    load_extra_rules,
+)
 from twofold.check.rules import (
     code,
     dependencies,
@@ -111,11 +119,14 @@ def find_problems(
     except ProjectErrors as error:
         return sort_findings(_drop_ignored(_mistake_findings(error.problems, str(root)), ignore))
     context = make_context(project, pack, read_files(pack, {}), settings)
+    left_out = settings.ignore | ignore
+    found: list[Finding] = []
     if stated is not None:
         context.pyproject.place = stated.place
         context.unknown = stated.unknown
-    left_out = settings.ignore | ignore
-    found = run_rules(context, [rule for rule in RULES if rule.code not in left_out])
+        if "TF004" not in left_out:
+            found += [_warn_of_version(problem) for problem in stated.overlooked]
+    found += run_rules(context, [rule for rule in RULES if rule.code not in left_out])
     return sort_findings([*found, *_judge_by_extra_rules(context, left_out)])
 
 
@@ -240,6 +251,12 @@ def _mistake_findings(problems: Iterable[Problem], root: str) -> list[Finding]:
         violation = Violation(problem.message, problem.hint, where, fix)
         found.append(BY_CODE[code].make_finding(violation))
     return found
+
+
+def _warn_of_version(problem: Problem) -> Finding:
+    """The finding for a version that is missing, which another backend makes up."""
+    violation = Violation(problem.message, problem.hint, problem.where, severity=WARNING)
+    return BY_CODE["TF004"].make_finding(violation)
 
 
 def _drop_ignored(findings: Iterable[Finding], ignore: frozenset[str]) -> list[Finding]:

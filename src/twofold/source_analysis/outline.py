@@ -98,7 +98,9 @@ def _read_scoped_names(cut: TopLevel, outline: Outline, word: bytes) -> bool:
             if _BEHIND_WORD.search(before):
                 return False
             continue
-        names = _read_names(text[at + len(word) : text.find(b"\n", at)].partition(b"#")[0])
+        line_end = text.find(b"\n", at)
+        targets = text[at + len(word) : line_end if line_end >= 0 else len(text)]
+        names = _read_names(targets.partition(b"#")[0])
         if names is None or text[start - 1 : start] == b"\\":
             return False
         if before or word == b"global":  # else the statement is read with the tree

@@ -19,6 +19,8 @@ from twofold.source_analysis.imports import (
 )
 from twofold.source_analysis.model import Import
 
+#: What has names of its own.
+_SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
 #: Some lines, and the block they are in: 'if', 'main' or 'try'.
 Condition = tuple[range, str]
 
@@ -65,7 +67,10 @@ def needs_newer(statement: bytes, oldest: int, is_lazy: bool) -> bool:
     """Whether a statement alone may have syntax that is newer than Python 3.`oldest`."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        tree = ast.parse(statement)
+        try:
+            tree = ast.parse(statement)
+        except SyntaxError:
+            return True  # the module's last line ends in a backslash
     features = find_features(tree, statement, all_statements(tree), is_lazy)
     return any(minor > oldest for minor, _, _ in features)
 
@@ -150,11 +155,15 @@ def find_version(tree: ast.Module) -> tuple[str, int]:
 def _is_bound_once(tree: ast.Module, name: str) -> bool:
     """Whether one statement of a module binds a name, functions that declare it global included."""
     bindings = 0
-    for node in ast.walk(tree):
+    waiting: list[ast.AST] = [tree]
+    while waiting:
+        node = waiting.pop()
         if isinstance(node, ast.Name):
             bindings += node.id == name and isinstance(node.ctx, ast.Store)
         elif isinstance(node, ast.alias):
-            bindings += name in (node.asname, node.name)
-        elif isinstance(node, ast.Global):
-            bindings += name in node.names
+            bindings += name == (node.asname or node.name)
+        if isinstance(node, _SCOPES):
+            bindings += sum(isinstance(n, ast.Global) and name in n.names for n in ast.walk(node))
+        else:
+            waiting += ast.iter_child_nodes(node)
     return bindings == 1

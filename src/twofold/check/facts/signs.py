@@ -35,7 +35,7 @@ _SIGNS = (
     (8, rb":=|/[\s\\]*+[,)#]"),
     (9, rb"\bwith\b[\s\\]*+\("),
     (9, rb"\n[ \t]*+@(?![ \t]*+[\w.]++[ \t]*+(?:\([^()\n]*+\))?[ \t]*+(?:#[^\n]*+)?(?:\r?\n|\Z))"),
-    (10, rb"\n[ \t]*+match\b(?![ \t]*+[=.,)\]])"),
+    (10, rb"\n[ \t]*+match\b(?![ \t]*+(?:[=,)\]]|\.(?!\.\.|\d)))"),
     (11, rb"except[ \t\\\r\n]*+\*"),
     (11, rb"\*[\s\\]*+[\w\x80-\xff]++[\s\\]*+:(?>(?:[\s\\]|#[^\n]*+)*)\*"),
     (12, rb"\btype[\s\\]++[\w\x80-\xff]++[\s\\]*+[=\[]"),
@@ -85,6 +85,7 @@ def has_star_in_brackets(source: bytes) -> bool:
     """Whether a star may be inside square brackets: each line is looked at once, so that the time
     is linear in the length of the source."""
     continues = False  # whether the last line of code may go on in this one
+    opened = 0  # brackets of earlier lines that this one may be inside
     for line in source.splitlines():
         text = line.lstrip(b" \t")
         if not text or text.startswith(b"#"):
@@ -92,7 +93,8 @@ def has_star_in_brackets(source: bytes) -> bool:
         if continues and _STAR_FIRST.match(line):
             return True
         bracket = line.find(b"[")
-        if bracket >= 0 and _STAR.search(line, bracket):
+        if (opened > 0 or bracket >= 0) and _STAR.search(line, 0 if opened > 0 else bracket):
             return True
-        continues = b"[" in line or b"," in line
+        continues = bracket >= 0 or b"," in line
+        opened = max(0, opened + line.count(b"[") - line.count(b"]"))
     return False

@@ -169,18 +169,21 @@ def missing_in_all(code: SourceCode) -> Iterator[Violation]:
 
 
 def missing_import(code: SourceCode) -> Iterator[Violation]:
-    """TF105: between the project's own modules. Inside a function, where it may never run, a
-    warning."""
+    """TF105: between the project's own modules. Inside a function, where it may never run, and
+    under `if TYPE_CHECKING`, where it never does, a warning."""
     space = code.namespace
     for module in code.modules.values():
         for found in module.facts.imports:
-            if found.is_typing_only or found.is_optional:
+            if found.is_optional or (found.is_typing_only and not code.wants_warnings):
                 continue
             target = space.resolve(module, found)
             if target is None or not space.is_own(target):
                 continue
+            if found.is_typing_only and _may_be_for_types_alone(code, target):
+                continue
             where = f"{module.path}:{found.line}"
-            severity = WARNING if found.is_deferred or module.is_vendored else ""
+            is_doubtful = found.is_deferred or found.is_typing_only or module.is_vendored
+            severity = WARNING if is_doubtful else ""
             if not space.exists(target):
                 is_left_out = _is_left_out(code, target)
                 if code.is_complete and not is_left_out:
@@ -209,6 +212,19 @@ def missing_import(code: SourceCode) -> Iterator[Violation]:
                         where,
                         severity=severity,
                     )
+
+
+def _may_be_for_types_alone(code: SourceCode, module: str) -> bool:
+    """Whether a module may have names that only type checkers see: in a stub, or in a block of its
+    own under `if TYPE_CHECKING`."""
+    path = module.replace(".", "/")
+    if any(file.endswith((f"{path}.pyi", f"{path}/__init__.pyi")) for file in code.files):
+        return True
+    target = code.modules.get(module)
+    return target is not None and (
+        "TYPE_CHECKING" in target.facts.defined
+        or any(one.is_typing_only for one in target.facts.imports)
+    )
 
 
 def _is_left_out(code: SourceCode, module: str) -> bool:

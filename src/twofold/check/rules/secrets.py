@@ -104,8 +104,8 @@ def secret(code: SourceCode) -> Iterator[Violation]:
     allowed = Globs(code.allow)
     for path, data in code.files.items():
         inside = code.inner_path(path)
-        if allowed and allowed.match(inside):
-            continue
+        if data == b"" or (allowed and allowed.match(inside)):
+            continue  # nothing is in an empty file, whatever its name
         found = find_secret(inside, data or b"")
         member = ""
         if not found and data and _ARCHIVE.search(path):

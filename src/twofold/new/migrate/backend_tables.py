@@ -17,6 +17,7 @@ from twofold.new.migrate.modules import (
     fold_folders,
     list_files,
     place_file,
+    select_files,
     set_modules,
     to_rules,
 )
@@ -49,6 +50,9 @@ def read_backend_tables(facts: Facts, root: Path, tool: Table, backend: str) -> 
 
 def _read_pdm_version(facts: Facts, root: Path, table: Table) -> None:
     where = "pyproject.toml [tool.pdm.version]"
+    if table.get("write_to"):
+        hint = "read it with importlib.metadata, or write the file by hand"
+        facts.drop(where, f"write_to = {table['write_to']!r}", hint)
     if "version" in facts.project:
         return  # written out, as in an sdist of pdm's
     if table.get("source") == "scm":
@@ -65,10 +69,15 @@ def _read_pdm_build(facts: Facts, root: Path, table: Table) -> None:
     source = str(left.pop("package-dir", "")).strip("/")
     if source:
         facts.add_source(source)
-    modules = []
+    modules: list[str] = []
+    selected: list[str] = []
     for path in left.pop("includes", ()):
         plain = path.removesuffix("/*").removesuffix("/**").rstrip("/")
-        if (root / plain).is_dir() or plain.endswith(".py"):
+        chosen = [p for p in sorted(root.glob(plain)) if p.is_file()] if "*" in plain else []
+        inner = [p.relative_to(root).as_posix() for p in chosen]
+        if any(path.endswith((".py", ".pyi")) for path in inner):
+            selected += inner
+        elif (root / plain).is_dir() or plain.endswith(".py"):
             modules.append(plain)
         else:
             convert_globs(facts, root, "sdist.include", [path])
@@ -76,6 +85,8 @@ def _read_pdm_build(facts: Facts, root: Path, table: Table) -> None:
             facts.doubt(where, f"includes: '{path}'", hint)
     if modules:
         set_modules(facts, root, modules, where)
+    if selected:
+        select_files(facts, root, source, selected)
     hook = str(left.get("custom-hook", "pdm_build.py"))
     if facts.packages is None:
         facts.packages = _find_pdm_modules(root, source, hook)
@@ -85,10 +96,11 @@ def _read_pdm_build(facts: Facts, root: Path, table: Table) -> None:
     _read_pdm_sources(facts, root, sources)
     _read_pdm_excludes(facts, root, left.pop("excludes", ()), sources)
     left["wheel-data"] = _read_pdm_data(facts, root, left.get("wheel-data", {}))
-    for key in ("is-purelib", "editable-backend", *(() if left["wheel-data"] else ("wheel-data",))):
+    for key in ("is-purelib", "editable-backend"):
         left.pop(key, None)
     for key, value in left.items():
-        facts.drop(where, f"{key} = {value!r}"[:160])
+        if value:  # an empty table, or `run-setuptools = false`
+            facts.drop(where, f"{key} = {value!r}"[:160])
 
 
 def _read_pdm_data(facts: Facts, root: Path, table: object) -> dict[str, list[Any]]:
@@ -157,7 +169,11 @@ def _read_uv_build(facts: Facts, root: Path, table: Table) -> None:
     facts.add_source(str(source).strip("/")) if source != "src" else None
     convert_globs(facts, root, "sdist.include", left.pop("source-include", ()))
     convert_globs(facts, root, "exclude", left.pop("source-exclude", ()))
-    convert_globs(facts, root, "wheel.exclude", left.pop("wheel-exclude", ()))
+    excluded = left.pop("wheel-exclude", ())
+    for pattern in (p for p in excluded if p.startswith("/")):
+        hint = "in uv's wheel such a pattern matches nothing; without the slash it would"
+        facts.drop(where, f"wheel-exclude: '{pattern}'", hint)
+    convert_globs(facts, root, "wheel.exclude", [p for p in excluded if not p.startswith("/")])
     for kind, folder in left.pop("data", {}).items():
         facts.add_setting(f"wheel.data.{kind}", str(folder))
     for key, value in left.items():

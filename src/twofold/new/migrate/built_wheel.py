@@ -40,6 +40,10 @@ def read_wheel(facts: Facts, root: Path, wheel: Path) -> None:
         points = info.replace("METADATA", "entry_points.txt")
         text = archive.read(points).decode() if points in names else ""
     values = _convert_metadata(metadata)
+    for line in (
+        values["invalid"] if {"dependencies", "optional-dependencies"} & set(facts.unread) else ()
+    ):
+        facts.drop(ORIGIN, f"Requires-Dist: {line}", "it is no requirement of PEP 508")
     keys = [*facts.unread, *(k for k in ("name", "version") if k not in facts.project)]
     if not set(_ENTRY_POINTS).isdisjoint(keys):
         keys += [key for key in _ENTRY_POINTS if key not in keys]
@@ -142,7 +146,7 @@ def _propose_readme(facts: Facts, root: Path, metadata: Message) -> None:
 
 
 def _convert_metadata(metadata: Message) -> dict[str, Any]:
-    """Convert METADATA to the keys of [project]."""
+    """Convert METADATA to the keys of [project]; `invalid` are the lines that PEP 508 forbids."""
 
     def one(header: str) -> str:
         return str(metadata.get(header, "") or "").strip()
@@ -154,7 +158,9 @@ def _convert_metadata(metadata: Message) -> dict[str, Any]:
     for header, label in (("Home-page", "Homepage"), ("Download-URL", "Download")):
         if one(header):
             urls.setdefault(label, one(header))
-    dependencies, extras = _split_requirements(every("Requires-Dist"), every("Provides-Extra"))
+    dependencies, extras, invalid = _split_requirements(
+        every("Requires-Dist"), every("Provides-Extra")
+    )
     return {
         "name": one("Name"),
         "version": one("Version"),
@@ -169,6 +175,7 @@ def _convert_metadata(metadata: Message) -> dict[str, Any]:
         "urls": urls,
         "dependencies": dependencies,
         "optional-dependencies": extras,
+        "invalid": invalid,
     }
 
 
@@ -186,14 +193,23 @@ def _make_people(names: str, emails: str) -> list[dict[str, str]]:
 
 def _split_requirements(
     lines: list[str], provided: list[str]
-) -> tuple[list[CommentedRequirement], dict[str, list[CommentedRequirement]]]:
-    """Split Requires-Dist by `extra ==`, which PEP 621 expresses as the table's key."""
+) -> tuple[list[CommentedRequirement], dict[str, list[CommentedRequirement]], list[str]]:
+    """Split Requires-Dist by `extra ==`, which PEP 621 expresses as the table's key.
+
+    The lines that PEP 508 does not allow come last: poetry-core writes alternatives as `||`.
+    """
+    from packaging.requirements import InvalidRequirement
     from packaging.requirements import Requirement as Parsed
 
     needed: list[CommentedRequirement] = []
     extras: dict[str, list[CommentedRequirement]] = {name: [] for name in provided}
+    invalid: list[str] = []
     for line in lines:
-        parsed = Parsed(line)
+        try:
+            parsed = Parsed(line)
+        except InvalidRequirement:
+            invalid.append(line)
+            continue
         marker = str(parsed.marker) if parsed.marker else ""
         names, rest = _split_extras(marker)
         parsed.marker = None
@@ -201,7 +217,7 @@ def _split_requirements(
         text = f"{plain}{' ' if parsed.url else ''}; {rest}" if rest else plain
         for held in [extras.setdefault(name, []) for name in names] or [needed]:
             held.append(CommentedRequirement.with_comment(text))
-    return needed, extras
+    return needed, extras, invalid
 
 
 def _split_extras(marker: str) -> tuple[list[str], str]:

@@ -13,6 +13,7 @@ from email.utils import parseaddr
 from pathlib import Path
 from typing import Any
 
+from twofold.errors import Problem
 from twofold.names import normalize_name, requirement_name
 from twofold_build import names
 
@@ -107,7 +108,7 @@ class Facts:
     `finds_packages_alone`: only folders with an `__init__.py` are found. `package_data` are the
     files named in them, `comments` those of replaced tables. `doubts` are settings of files that
     may not be carried over: only a comparison with the old wheel shows it. `packs_nothing`: the old
-    wheel has no module.
+    wheel has no module. `overlooked` are mistakes that the old backend passes over.
     """
 
     project: dict[str, Any] = field(default_factory=dict)
@@ -126,6 +127,7 @@ class Facts:
     doubts: list[DroppedSetting] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
     comments: list[str] = field(default_factory=list)
+    overlooked: list[Problem] = field(default_factory=list)
 
     def propose(self, key: str, value: Any, where: str) -> None:
         """Propose a value of a [project] key; an earlier source takes precedence."""
@@ -227,17 +229,6 @@ def settle_license(facts: Facts) -> None:
             f"and license-files ({', '.join(files)}) are not allowed beside the old table: write "
             "license as an expression and put them back"
         )
-
-
-def merge_tables(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
-    """Merge two tables of settings, recursively; the first takes precedence."""
-    found = dict(first)
-    for key, value in second.items():
-        if isinstance(value, dict) and isinstance(found.get(key), dict):
-            found[key] = merge_tables(found[key], value)
-        else:
-            found.setdefault(key, value)
-    return found
 
 
 def _is_same(one: Any, other: Any) -> bool:

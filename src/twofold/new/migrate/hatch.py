@@ -6,6 +6,7 @@ files and folders that they select here.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -30,7 +31,8 @@ Table = Mapping[str, Any]
 FILE = "hatch.toml"
 #: Keys of a target without effect on what is packed.
 _NEEDLESS = ("directory", "dev-mode-dirs", "reproducible", "core-metadata-version", "versions",
-             "ignore-vcs", "skip-excluded-dirs", "strict-naming", "dev-mode-exact")  # fmt: skip
+             "ignore-vcs", "skip-excluded-dirs", "strict-naming", "dev-mode-exact",
+             "macos-max-compat")  # fmt: skip
 
 
 def read_hatch(facts: Facts, root: Path, tool: Table) -> list[str]:
@@ -78,8 +80,19 @@ def _read_version(facts: Facts, root: Path, table: Table, where: str) -> None:
         facts.mark_unread("version", where)
 
 
+#: What hatch replaces in requirements: `{root:uri}`, `{home}`, `{env:NAME}`.
+_CONTEXT = re.compile(r"\{(?:root|home|env)(?::[^{}]*)*\}")
+
+
 def _read_metadata(facts: Facts, root: Path, table: Table, where: str) -> None:
     del root
+    project = facts.project
+    for listed in (project.get("dependencies"), *project.get("optional-dependencies", {}).values()):
+        for number, text in enumerate(listed or ()):
+            name, at, address = str(text).partition("@")
+            if at and _CONTEXT.search(address):
+                listed[number] = name.strip()
+                facts.drop(f"{where}]", f"{text}", "a package requires a version, not a path")
     for name, rule in table.get("hooks", {}).items():
         facts.drop(f"{where}.hooks.{name}]", f"a hook: {dict(rule)!r}"[:120])
 
@@ -125,17 +138,20 @@ def _read_wheel_files(facts: Facts, root: Path, wheel: dict[str, Any], where: st
     packages = [str(path).strip("/") for path in wheel.pop("packages", ())]
     only = [str(path).strip("/") for path in wheel.pop("only-include", ())]
     include = list(wheel.pop("include", ()))
-    prefixes = _read_prefixes(facts, root, wheel.pop("sources", ()), where)
+    sources = wheel.pop("sources", ())
+    prefixes = _read_prefixes(facts, root, sources, where)
     prefixes += [str(PurePosixPath(path).parent) for path in packages if "/" in path]
     placed = facts.settings.get("wheel", {}).get("paths", {})
     for key, kind in _PLACES.items():
         table = wheel.pop(key, {})
         for path, place in table.items() if isinstance(table, Mapping) else ():
-            if not place_file(facts, root, kind, str(path), str(place)):
+            if not place_file(facts, root, kind, str(path), str(place).strip("/")):
                 facts.drop(where, f"{key}: '{path}' is '{place}'", "no such file in the project")
     chosen = [path for path in (*packages, *only) if path not in placed]
     if include and not chosen:
         chosen = _find_included_modules(facts, root, include, prefixes, where)
+    if isinstance(sources, Mapping) and (folder := str(sources.get("", "")).strip("/")):
+        chosen = [path for path in chosen if not _move_below(facts, root, path, folder)]
     if wheel.pop("bypass-selection", False) and not chosen:
         facts.packs_nothing = True
     _set_chosen(facts, root, chosen, prefixes, where)
@@ -152,6 +168,8 @@ def _read_prefixes(facts: Facts, root: Path, sources: object, where: str) -> lis
     found = []
     for old, new in sources.items():
         path, name = str(old).strip("/"), str(new).strip("/")
+        if not path:
+            continue  # a folder of the wheel for everything: `_move_below`
         if not name:
             found.append(path)
         elif path.endswith(f"/{name}"):
@@ -159,6 +177,11 @@ def _read_prefixes(facts: Facts, root: Path, sources: object, where: str) -> lis
         elif path != name and not place_file(facts, root, "paths", path, name):
             facts.drop(where, f"sources: '{old}' is '{new}' in the wheel", "no such folder")
     return found
+
+
+def _move_below(facts: Facts, root: Path, path: str, folder: str) -> bool:
+    """Give a package another place: below a folder of the wheel. False if it does not exist."""
+    return place_file(facts, root, "paths", path, f"{folder}/{PurePosixPath(path).name}")
 
 
 def _find_included_modules(

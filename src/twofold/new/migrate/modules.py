@@ -194,6 +194,21 @@ def _write_settings(facts: Facts, root: Path, modules: list[str], sources: Seque
     }
 
 
+def select_files(facts: Facts, root: Path, source: str, files: Sequence[str]) -> None:
+    """Pack modules for the sake of some of their files, and exclude the others.
+
+    `files` are below `source`, the folder that imports start from; '' is the project's own.
+    """
+    prefix = f"{source}/" if source else ""
+    tops = dict.fromkeys(path.removeprefix(prefix).partition("/")[0] for path in files)
+    whole = {str(name).replace(".", "/") for name in facts.packages or ()}
+    facts.packages = [*(facts.packages or []), *(top.removesuffix(".py") for top in tops)]
+    folders = tuple(f"{prefix}{top}/" for top in tops if top not in whole)
+    others = [p for p in list_files(root, None) if p.startswith(folders) and p not in set(files)]
+    if others:
+        facts.add_setting("wheel.exclude", fold_folders(others, set(files)))
+
+
 #: Folders that no build packs.
 _UNREAD_FOLDERS = frozenset({".git", ".hg", "__pycache__", ".venv", ".tox", ".nox"})
 

@@ -101,6 +101,8 @@ def plan_migration(root: Path, tools: MigrationTools) -> MigrationPlan:
     """
     found = gather_facts(root, tools)
     facts = found.facts
+    for problem in facts.overlooked:
+        facts.drop(problem.where, problem.message, problem.hint)
     text = _render(found)
     packed: PackedFiles | None = None
     problems: tuple[Problem, ...] = ()
@@ -291,4 +293,5 @@ def read_declared_project(root: Path) -> DeclaredProject:
         frozenset(key for key in facts.unread if key != "packages"),
         places[-1] if places else "pyproject.toml",
         facts.unread.get("packages", ""),
+        tuple(facts.overlooked),
     )

@@ -9,7 +9,7 @@ from typing import Any
 
 from twofold.errors import TwofoldError
 from twofold.new.migrate.facts import CommentedRequirement, Facts, parse_person, propose_readme
-from twofold.new.migrate.modules import list_files, place_file
+from twofold.new.migrate.modules import list_files, place_file, select_files
 from twofold.new.migrate.poetry_constraints import convert_poetry_constraint, split_alternatives
 from twofold_build.globs import Globs
 from twofold_build.names import escape_for_filename
@@ -64,7 +64,8 @@ def _read_scripts(facts: Facts, root: Path, remaining: dict[str, Any], where: st
                 facts.drop(where, f"scripts.{name} is the file {target}", "no such file")
             continue
         if isinstance(value, dict) and value.get("extras"):
-            target = f"{target} [{','.join(value['extras'])}]"
+            facts.drop(where, f"scripts.{name} requires the extras {value['extras']}",
+                       "entry points have no extras any more")  # fmt: skip
         scripts[name] = str(target)
     facts.propose("scripts", scripts, where)
     facts.propose(
@@ -74,8 +75,23 @@ def _read_scripts(facts: Facts, root: Path, remaining: dict[str, Any], where: st
 
 def _read_files(facts: Facts, root: Path, remaining: dict[str, Any], where: str) -> None:
     """Read `packages`, `include` and `exclude`: the files of sdist and wheel."""
-    for package in remaining.pop("packages", ()):
-        _read_package(facts, root, package, where)
+    packages = remaining.pop("packages", ())
+    has_source = any(package.get("from") for package in packages)
+    selected: dict[str, list[str]] = {}
+    for package in packages:
+        source = str(package.get("from") or "").strip("/")
+        if files := _select_files(root, package, source):
+            selected.setdefault(source, []).extend(files)
+        else:
+            _read_package(facts, root, package, where)
+        if (
+            has_source
+            and "include" in package
+            and package.get("format") not in ("sdist", ["sdist"])
+        ):
+            facts.add_source(source)
+    for source, files in selected.items():
+        select_files(facts, root, source, files)
     included: list[str] = []
     for item in remaining.pop("include", ()):
         glob, formats = _read_item(root, item)
@@ -89,11 +105,14 @@ def _read_files(facts: Facts, root: Path, remaining: dict[str, Any], where: str)
             facts.doubt(where, f"include: {item} also goes into the wheel",
                         "only files in a package, or under wheel.data, do")  # fmt: skip
     for item in remaining.pop("exclude", ()):
-        glob, formats = _read_item(root, item)
-        is_included = any(_match(root, glob) & _match(root, other) for other in included)
+        if not isinstance(item, str):
+            hint = "poetry-core excludes nothing by a table; write the glob as text to do so"
+            facts.drop(where, f"exclude: {item}", hint)
+            continue
+        glob, _ = _read_item(root, item)
         # In the sdist all the same: the usual way of a C source beside its module.
-        is_of_wheel = is_included or formats in ("wheel", ["wheel"])
-        facts.add_setting("wheel.exclude" if is_of_wheel else "exclude", [glob])
+        is_included = any(_match(root, glob) & _match(root, other) for other in included)
+        facts.add_setting("wheel.exclude" if is_included else "exclude", [glob])
     if (root / "LICENSES").is_dir():
         usual = sorted(
             path.name
@@ -102,6 +121,17 @@ def _read_files(facts: Facts, root: Path, remaining: dict[str, Any], where: str)
             if path.is_file()
         )
         facts.propose("license-files", [*usual, "LICENSES/**"], where)
+
+
+def _select_files(root: Path, package: Mapping[str, Any], source: str) -> list[str]:
+    """The files that `include` selects by a glob, [] where it names packages, or has a place."""
+    include = str(package.get("include", ""))
+    is_whole = include.endswith(("/**/*", "/**")) and not set("*?[") & set(include.rstrip("*/"))
+    if is_whole or not set("*?[") & set(include) or package.keys() & {"to", "format"}:
+        return []
+    base = root / source
+    found = [path for path in base.glob(include) if path.is_file()]
+    return sorted(path.relative_to(root).as_posix() for path in found)
 
 
 def _read_package(facts: Facts, root: Path, package: Mapping[str, Any], where: str) -> None:
@@ -117,9 +147,7 @@ def _read_package(facts: Facts, root: Path, package: Mapping[str, Any], where: s
         if not place_file(facts, root, "paths", path, place.strip("/")):
             facts.drop(where, f"packages: {package}", "no such folder")
         return
-    if source or "source" in facts.settings:
-        facts.add_source(source)
-    module = str(package["include"]).removesuffix("/**/*").removesuffix("/**/*.py").strip("/")
+    module = str(package["include"]).removesuffix("/**/*").removesuffix("/**").strip("/")
     facts.packages = [*(facts.packages or []), module.removesuffix(".py").replace("/", ".")]
 
 
@@ -228,7 +256,8 @@ def _convert_requirement(
     elif places:
         prefix = "git+" if "git" in rule else ""
         revision = next((f"@{rule[k]}" for k in ("rev", "tag", "branch") if k in rule), "")
-        text = f"{name}{extras} @ {prefix}{rule[places[0]]}{revision}"
+        part = f"#subdirectory={rule['subdirectory']}" if rule.get("subdirectory") else ""
+        text = f"{name}{extras} @ {prefix}{rule[places[0]]}{revision}{part}"
         markers = [f" {marker}" for marker in markers]
     joined = " and ".join(f"({m.strip()})" if " or " in m else m.strip() for m in markers)
     separator = " ; " if places else "; "

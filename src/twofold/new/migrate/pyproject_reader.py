@@ -15,7 +15,6 @@ from twofold.new.migrate.facts import (
     PROJECT_TABLE,
     CommentedRequirement,
     Facts,
-    merge_tables,
     parse_keywords,
     parse_people,
     propose_readme,
@@ -72,7 +71,7 @@ def read_pyproject_tables(facts: Facts, root: Path) -> PyprojectContent | None:
         done.append("tool.flit")
     done += read_backend_tables(facts, root, tool, backend)
     if "twofold" in tool:
-        facts.settings = merge_tables(tool["twofold"], facts.settings)
+        facts.settings = _merge_tables(tool["twofold"], facts.settings)
         done.append("tool.twofold")
     dynamic = list(project.get("dynamic", ()))
     if "flit" in backend:
@@ -82,6 +81,17 @@ def read_pyproject_tables(facts: Facts, root: Path) -> PyprojectContent | None:
     rest = remove_tables(group_tables(text, "project"), done)
     _keep_comments(facts, text, rest)
     return PyprojectContent(document, rest, is_bare)
+
+
+def _merge_tables(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
+    """Merge two tables of settings, recursively; the first takes precedence."""
+    found = dict(first)
+    for key, value in second.items():
+        if isinstance(value, dict) and isinstance(found.get(key), dict):
+            found[key] = _merge_tables(found[key], value)
+        else:
+            found.setdefault(key, value)
+    return found
 
 
 #: The keys of [project] that the standard has (PEP 621, 639, 794).

@@ -210,6 +210,8 @@ def read_setuptools_table(facts: Facts, root: Path, table: Mapping[str, Any]) ->
     arguments: dict[str, Any] = {
         key.replace("-", "_"): value for key, value in table.items() if key != "dynamic"
     }
+    if isinstance(arguments.get("data_files"), dict):
+        arguments["data_files"] = list(arguments["data_files"].items())
     packages = arguments.get("packages")
     if isinstance(packages, dict):
         rules: dict[str, Any] = packages.get("find") or packages.get("find-namespace") or {}

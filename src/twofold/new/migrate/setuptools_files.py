@@ -124,12 +124,20 @@ def _set_data_files(source: SettingsSource, value: Any) -> None:
     """Pairs of a folder below the prefix and its files."""
     for entry in value:
         folder, paths = ("", [entry]) if isinstance(entry, str) else (str(entry[0]), entry[1])
-        for path in map(str, paths):
+        for path in (path for pattern in paths for path in _expand_glob(source.root, str(pattern))):
             place = f"{folder.rstrip('/')}/{Path(path).name}" if folder else Path(path).name
             is_file = (source.root / path).is_file()
             if not is_file or not place_file(source.facts, source.root, "data", path, place):
                 what = f"data_files = {[(folder, [path])]}"
                 source.facts.drop(source.locate("data_files"), what)
+
+
+def _expand_glob(root: Path, pattern: str) -> list[str]:
+    """The files of a glob; a pattern that matches none stays, to be reported."""
+    if "*" not in pattern or pattern.startswith("/"):
+        return [pattern]
+    found = [p.relative_to(root).as_posix() for p in root.glob(pattern) if p.is_file()]
+    return sorted(found) or [pattern]
 
 
 def _set_platforms(source: SettingsSource, value: Any) -> None:

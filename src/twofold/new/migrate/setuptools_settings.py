@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from twofold.errors import Problem, ProjectErrors
+from twofold.errors import Problem
 from twofold.new.migrate.facts import (
     CommentedRequirement,
     Facts,
@@ -135,16 +135,17 @@ def _normalize_key(key: str) -> Callable[[SettingsSource, Any], None]:
 
 
 def _read_version_file(source: SettingsSource, name: str) -> str:
-    """The version in a file. Raises ProjectErrors when it is not there."""
+    """The version in a file; '' where there is no file, of which setuptools makes 0.0.0."""
     path = source.root / name
     if path.is_file():
         return path.read_text(encoding="utf-8").strip()
     problem = Problem(
-        f"the version is in the file '{name}', which does not exist",
+        f"the version is in the file '{name}', which does not exist: setuptools builds 0.0.0",
         "write the file, or name the one that holds the version",
         source.locate("version"),
     )
-    raise ProjectErrors([problem])
+    source.facts.overlooked.append(problem)
+    return ""
 
 
 def _set_version(source: SettingsSource, value: Any) -> None:
@@ -154,8 +155,9 @@ def _set_version(source: SettingsSource, value: Any) -> None:
         return
     if isinstance(value, FileText):
         value = _read_version_file(source, value.name)
-        source.facts.remarks.append(f"the version {value} was read from a file: it is in "
-                                    "pyproject.toml now")  # fmt: skip
+        if value:
+            source.facts.remarks.append(f"the version {value} was read from a file: it is in "
+                                        "pyproject.toml now")  # fmt: skip
     if names.find_version_problem(str(value)):
         source.facts.mark_unread("version", source.locate("version"))
         return
