@@ -81,7 +81,7 @@ def _read_version(facts: Facts, root: Path, table: Table, where: str) -> None:
 
 
 #: What hatch replaces in requirements: `{root:uri}`, `{home}`, `{env:NAME}`.
-_CONTEXT = re.compile(r"\{(?:root|home|env)(?::[^{}]*)*\}")
+_CONTEXT = re.compile(r"\{(?:root|home|env)[:}]")
 
 
 def _read_metadata(facts: Facts, root: Path, table: Table, where: str) -> None:
