@@ -25,7 +25,8 @@ _POINTS = "*-info/entry_points.txt"
 @cache
 def find_extensions(group: str) -> dict[str, EntryPoint]:
     """Return the entry points of a group by name. Raises TwofoldError for a name given twice."""
-    if not any(_names_group(folder, group) for folder in sys.path):
+    section = f"[{group}]".encode()
+    if not any(section in points for points in _read_points()):
         return {}
     from importlib.metadata import entry_points
 
@@ -61,12 +62,16 @@ def load_extension(group: str, point: EntryPoint, expected: type[Any]) -> Any:
     return value
 
 
-def _names_group(folder: str, group: str) -> bool:
-    section = f"[{group}]".encode()
-    try:
-        return any(section in path.read_bytes() for path in Path(folder).glob(_POINTS))
-    except OSError:  # a folder of sys.path that is a zip file, or was removed meanwhile
-        return False
+@cache
+def _read_points() -> list[bytes]:
+    """The files of entry points of every distribution on sys.path."""
+    found = []
+    for folder in sys.path:
+        try:
+            found += [path.read_bytes() for path in Path(folder).glob(_POINTS)]
+        except OSError:  # a folder of sys.path that is a zip file, or was removed meanwhile
+            continue
+    return found
 
 
 def _name_distribution(point: EntryPoint) -> str:

@@ -103,11 +103,21 @@ def check_files(
 ) -> list[Finding]:
     """Every finding of several built files, and of each wheel against the sdist beside it.
 
-    `allow` are globs of the files in them that may hold what looks like a secret.
+    `allow` are globs of the files in them that may hold what looks like a secret. What was found
+    in the same files before is read from the user's cache.
     """
-    from twofold.check.artifacts import check_artifacts
+    from twofold.check.checked_files import load_findings, make_key, save_findings
 
-    return check_artifacts(paths, frozenset(ignore), allow)
+    key = make_key(paths, allow)
+    found = load_findings(key) if key else None
+    if found is None:
+        from twofold.check.artifacts import check_artifacts
+
+        found = check_artifacts(paths, frozenset(), allow)
+        if key:
+            save_findings(key, found)
+    ignored = frozenset(ignore)
+    return [finding for finding in found if finding.code not in ignored]
 
 
 def artifact_findings(path: Path, read: Artifact | None = None) -> list[Finding]:

@@ -2,7 +2,8 @@
 
 `clean/KEY` is an empty file: a project whose files and settings hash to KEY has no errors.
 `facts/HASH.json` holds the facts of one project's modules, by the hash of each (`facts.store`).
-Both names depend on the interpreter and on the rules' version, so nothing stale is read.
+`findings/KEY.json` holds the findings of built files (`checked_files`).
+All names depend on the interpreter and on the rules' version, so nothing stale is read.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ from twofold_build.atomic import write_atomically
 #: Raise it when a rule finds something else or `facts` holds something else: what another version
 #: left in the cache is not read.
 RULES_VERSION = 14
-#: As many verdicts are kept; each costs a directory entry.
-_MAX_VERDICTS = 2000
+#: As many files are kept in a folder; each costs a directory entry.
+_MAX_FILES = 2000
 
 
 def checks_folder() -> str:
@@ -34,12 +35,17 @@ def mark_clean(key: str) -> None:
     place = os.path.join(checks_folder(), "clean")
     if not make_folder(place):
         return
-    known = os.listdir(place)
-    if len(known) >= _MAX_VERDICTS:
-        oldest = sorted(known, key=lambda name: _modified_at(os.path.join(place, name)))
-        for name in oldest[: _MAX_VERDICTS // 2]:
-            _remove(os.path.join(place, name))
+    prune(place)
     write_entry(os.path.join(place, key), b"")
+
+
+def prune(folder: str) -> None:
+    """Remove the older half of a folder of the cache that is full."""
+    known = os.listdir(folder)
+    if len(known) >= _MAX_FILES:
+        oldest = sorted(known, key=lambda name: _modified_at(os.path.join(folder, name)))
+        for name in oldest[: _MAX_FILES // 2]:
+            _remove(os.path.join(folder, name))
 
 
 def make_folder(place: str) -> bool:

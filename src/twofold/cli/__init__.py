@@ -12,7 +12,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
-    from typing import Any
+    from typing import Any, TextIO
 
 #: Command -> its line in the help, in the order of a project's life.
 COMMANDS = {
@@ -175,8 +175,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if words[0] not in COMMANDS:
         return _report_unknown(words[1] if words[0] == "help" else words[0])
     code = _run(words[0], words[1:])
-    # A build has finished: shutting the interpreter down would take a sixth of its time.
-    if arguments is None and (words[0] == "build" or "rattler" in sys.modules):
+    # Shutting the interpreter down would take a sixth of the time. A server's threads are joined.
+    if arguments is None and words[0] != "serve":
         _leave(code)
     return code
 
@@ -187,9 +187,18 @@ def _leave(code: int) -> None:
     py-rattler's threads continue for a moment after its last call, and crash an interpreter that
     is shutting down (in one of eight runs, measured with 0.28).
     """
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        # What a closed pipe does not take was reported; without a console there is no stream.
+        if stream is not None and not stream.closed:
+            _flush(stream)
     os._exit(code)
+
+
+def _flush(stream: TextIO) -> None:
+    try:
+        stream.flush()
+    except OSError:
+        return
 
 
 #: Option of every command -> the variable that it sets for this process and its children.
@@ -266,7 +275,10 @@ def _run(command: str, words: list[str]) -> int:
 
         take_project_above(args, PROJECT_FILES)
     try:
-        return int(module.run(args))
+        code = int(module.run(args))
+        if sys.stdout is not None:
+            sys.stdout.flush()  # a full disk or a closed pipe shows here
+        return code
     except TwofoldError as error:
         from twofold.cli.terminal import show_error
 

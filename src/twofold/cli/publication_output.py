@@ -96,12 +96,12 @@ def print_name_reports(
     reports: Sequence[NameReport], root: Path, say: Callable[[str], None], *, is_first: bool = True
 ) -> None:
     """Print whether names are free, and for a new one at PyPI how to publish from CI."""
-    from twofold.publish.first_release import list_publisher_steps
-
     for report in reports:
         for line in report.describe(is_first=is_first):
             say(f"note: {line}")
         if report.is_new and report.service:
+            from twofold.publish.first_release import list_publisher_steps
+
             for line in list_publisher_steps(root, report.name, report.service, report.target):
                 say(line)
 

@@ -78,6 +78,17 @@ FAILURES = {
 }
 
 
+class HelpFormatter(argparse.RawDescriptionHelpFormatter):
+    """Help as wide as the terminal.
+
+    argparse makes a formatter for each option that is added, and imports `shutil` with three
+    compression libraries for the width.
+    """
+
+    def __init__(self, prog: str, **options: Any) -> None:
+        super().__init__(prog, **{"width": _get_columns(sys.stdout) - 2, **options})
+
+
 class Parser(argparse.ArgumentParser):
     """An argument parser without abbreviated options; errors have a hint and exit code 2."""
 
@@ -94,7 +105,7 @@ class Parser(argparse.ArgumentParser):
             description=description,
             epilog="\n\n".join(filter(None, parts)),
             allow_abbrev=False,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
+            formatter_class=HelpFormatter,
         )
 
     def with_json(self) -> Parser:
@@ -142,13 +153,16 @@ def note(text: str) -> None:
 
 def get_width(stream: TextIO) -> int:
     """The columns of a terminal, as COLUMNS has them if it is set; of anything else, no limit."""
-    if not stream.isatty():
-        return 1 << 20
+    return _get_columns(stream) if stream.isatty() else 1 << 20
+
+
+def _get_columns(stream: TextIO | None) -> int:
+    """COLUMNS, else the columns of a terminal, else 80."""
     columns = os.environ.get("COLUMNS", "")
     if columns.isascii() and columns.isdigit() and int(columns):
         return int(columns)
     try:
-        return os.get_terminal_size(stream.fileno()).columns or 80
+        return os.get_terminal_size(stream.fileno() if stream else -1).columns or 80
     except OSError:
         return 80
 

@@ -7,7 +7,6 @@ pip, the URL of Anaconda.org from anaconda-client or its configuration file.
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from functools import cache
 from pathlib import Path
@@ -85,6 +84,8 @@ def _read_pypirc() -> dict[str, dict[str, str | None]]:
 def _find_public_index(test: bool) -> str:
     """The simple index of PyPI or TestPyPI, from pip; '' if pip is not installed."""
     name = "TestPyPI" if test else "PyPI"
+    import subprocess
+
     code = f"from pip._internal.models.index import {name} as index; print(index.simple_url)"
     command = [sys.executable, "-X", "utf8", "-I", "-c", code]
     done = subprocess.run(
@@ -118,6 +119,8 @@ def read_anaconda_token(url: str) -> str:
 
 def _query_anaconda_client(expression: str, *arguments: str) -> str:
     """Evaluate an expression with anaconda-client's configuration; '' without the client."""
+    import subprocess
+
     names = "get_config, load_token, DEFAULT_CONFIG"
     code = f"import sys; from binstar_client.utils.config import {names}; print({expression})"
     done = subprocess.run(

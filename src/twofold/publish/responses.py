@@ -7,7 +7,6 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 from twofold.errors import Unreachable
@@ -224,6 +223,8 @@ def parse_retry_after(value: str | None) -> float | None:
         return None
     if value.isascii() and value.strip().isdigit() and len(value) < 20:
         return float(value)
+    from email.utils import parsedate_to_datetime
+
     try:
         return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
     except ValueError:

@@ -7,13 +7,11 @@ reported when the upload fails. A rule's name, with dashes, is its code in the p
 from __future__ import annotations
 
 import re
-from email.parser import BytesHeaderParser
-from email.policy import compat32
 
 from twofold.artifact import Kind
 from twofold.check.restructured_text import find_mistake
 from twofold.errors import Problem
-from twofold.formats.core_metadata import find_specification_mistakes
+from twofold.formats.core_metadata import find_specification_mistakes, parse_metadata
 from twofold.publish.files import ReleaseFile, find_attestation_problem
 
 #: PyPI's limit for one file, unless it granted the project more: 100 MB.
@@ -59,7 +57,7 @@ def local_version(file: ReleaseFile) -> Problem | None:
 
 def private_classifier(file: ReleaseFile) -> Problem | None:
     """Refuse a `Private :: ...` classifier, the convention to keep a package off PyPI."""
-    for value in _read_headers(file, "Classifier"):
+    for value in parse_metadata(file.artifact.metadata).all("Classifier"):
         if value.startswith("Private ::"):
             message = f"its classifier '{value}' makes PyPI refuse it"
             return Problem(message, f"{OWN_REGISTRY_HINT}, or remove the classifier")
@@ -102,8 +100,8 @@ def too_large(file: ReleaseFile) -> Problem | None:
 
 def description_renders(file: ReleaseFile) -> Problem | None:
     """Refuse a description that PyPI cannot render (reStructuredText above all)."""
-    headers = BytesHeaderParser(policy=compat32).parsebytes(file.artifact.metadata)
-    media = str(headers.get("Description-Content-Type") or "").partition(";")[0].strip()
+    metadata = parse_metadata(file.artifact.metadata)
+    media = metadata.get("Description-Content-Type").partition(";")[0].strip()
     if media not in ("", "text/plain", "text/x-rst", "text/markdown"):
         return Problem(
             f"PyPI does not support the description's content type '{media}'",
@@ -140,11 +138,6 @@ def sdist_name(file: ReleaseFile) -> Problem | None:
             "build it with a newer version of its backend",
         )
     return None
-
-
-def _read_headers(file: ReleaseFile, field: str) -> list[str]:
-    headers = BytesHeaderParser(policy=compat32).parsebytes(file.artifact.metadata)
-    return [str(value) for value in headers.get_all(field, [])]
 
 
 def _read_description(file: ReleaseFile) -> str:

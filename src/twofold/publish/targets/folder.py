@@ -16,7 +16,6 @@ from pathlib import Path
 from twofold.artifact import Kind
 from twofold.errors import BadFile, Problem
 from twofold.file_hashes import compute_file_hashes
-from twofold.index.folder import index_folder
 from twofold.names import normalize_name
 from twofold.publish.files import ReleaseFile
 from twofold.publish.targets.protocol import (
@@ -68,6 +67,8 @@ class Folder:
 
     def send(self, file: ReleaseFile, progress: Progress) -> str:
         """Upload the file once; returns its URL."""
+        from twofold.index.folder import index_folder  # a plan writes no index
+
         target = self._place(file)
         if not self.fetch(file).is_ours(file.artifact):
             self._put(file.artifact.path, target)
@@ -169,6 +170,8 @@ class FolderManager(ReadOnlyManager):
 
     def delete(self, _project: str, files: Sequence[PublishedFile]) -> None:
         """Delete files, then write the pages again."""
+        from twofold.index.folder import index_folder
+
         root = Path(self.target.settings.url)
         for file in files:
             (root / file.name).unlink(missing_ok=True)

@@ -6,17 +6,15 @@ import re
 from urllib.parse import quote
 
 from twofold.artifact import Artifact
-from twofold.index.simple_parser import (
-    ProjectPage,
-    SimpleFile,
-    parse_html_page,
-    parse_json_page,
-)
 from twofold.names import normalize_name
 from twofold.publish.addresses import can_share_login, redact_url
 from twofold.publish.http import HeaderAuth, HttpClient, find_redirect, make_loop_error
 from twofold.publish.responses import HttpResult
 from twofold.publish.targets.protocol import RemoteState, state_from_fetch
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from twofold.index.simple_parser import ProjectPage, SimpleFile
 
 ACCEPT = "application/vnd.pypi.simple.v1+json, text/html;q=0.5"
 
@@ -33,6 +31,8 @@ def fetch_page(http: HttpClient, index: str, project: str, auth: HeaderAuth | No
 
     Raises Refused if the response is neither a page nor 404.
     """
+    from twofold.index.simple_parser import ProjectPage
+
     url = f"{index.rstrip('/')}/{normalize_name(project)}/"
     answer = http.get(url, auth, {"Accept": ACCEPT, "Cache-Control": "no-cache"})
     onward = find_redirect(answer, url)
@@ -48,6 +48,8 @@ def fetch_page(http: HttpClient, index: str, project: str, auth: HeaderAuth | No
 
 def _parse_page(answer: HttpResult, url: str) -> ProjectPage:
     """The page by its content: some servers send JSON under another type."""
+    from twofold.index.simple_parser import parse_html_page, parse_json_page
+
     try:
         return parse_json_page(answer.body, url)
     except ValueError:

@@ -17,14 +17,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
 
-from packaging.utils import (
-    InvalidSdistFilename,
-    InvalidWheelFilename,
-    parse_sdist_filename,
-    parse_wheel_filename,
-)
-from packaging.version import InvalidVersion, Version
-
 from twofold.errors import Refused, TwofoldError
 from twofold.names import normalize_name
 from twofold.publish.http import HeaderAuth, HttpClient
@@ -63,6 +55,8 @@ class PublishedProject:
 
 def is_same(version: str, other: str) -> bool:
     """Whether two versions are equal (PEP 440); conda's own versions are compared as text."""
+    from packaging.version import InvalidVersion, Version
+
     try:
         return Version(version) == Version(other)
     except InvalidVersion:
@@ -148,6 +142,13 @@ class ReadOnlyManager:
 
 def parse_pypi_file(name: str) -> PublishedFile:
     """The version in the name of a wheel or an sdist; '' if it cannot be read."""
+    from packaging.utils import (  # 5 ms, which an upload does not pay
+        InvalidSdistFilename,
+        InvalidWheelFilename,
+        parse_sdist_filename,
+        parse_wheel_filename,
+    )
+
     try:
         if name.endswith(".whl"):
             return PublishedFile(name, str(parse_wheel_filename(name)[1]))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets as random
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,7 +70,7 @@ class UploadBody:
 
 def make_form_body(form: UploadForm, progress: Progress | None) -> tuple[UploadBody, str]:
     """The body of a multipart form (RFC 7578), and its media type."""
-    boundary = random.token_hex(16)
+    boundary = os.urandom(16).hex()
     field_name, path, file_name, media_type = form.content
     head = b"".join(_encode_field(boundary, name, value) for name, value in form.fields)
     named = f'form-data; name="{_quote(field_name)}"; filename="{_quote(file_name)}"'
