@@ -79,14 +79,19 @@ PLATFORMS = (
 )
 
 
-def make_native_conda(folder: Path) -> Path:
-    """A package of compiled code without Python, with everything its metadata can say."""
+def make_native_conda(
+    folder: Path, description: object = "Reads **meshes**.\n\nWrites them too.", **info: bytes
+) -> Path:
+    """A package of compiled code without Python, with everything its metadata can say.
+
+    `info` are further files of info/, their names without the last dot: README_md.
+    """
     about = {
         "home": "https://example.org/libmesh",
         "dev_url": "https://example.org/libmesh/source",
         "license": "LGPL-2.1-or-later",
         "summary": "A library of meshes in C",
-        "description": "Reads meshes.\nWrites them too.",
+        "description": description,
     }
     package = CondaPackage(
         "libmesh",
@@ -98,7 +103,10 @@ def make_native_conda(folder: Path) -> Path:
         depends=("__glibc >=2.17", "libstdcxx >=13", "zlib >=1.3,<2"),
         constrains=("libmesh-debug ==2024b",),
         about=about,
-        info_files={"run_exports.json": b'{"weak": ["libmesh >=2024b,<2025"]}'},
+        info_files={
+            "run_exports.json": b'{"weak": ["libmesh >=2024b,<2025"]}',
+            **{name.replace("_", "."): content for name, content in info.items()},
+        },
     )
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{package.stem}.conda"

@@ -41,6 +41,8 @@ READING = (
     "/main/project/archived-thing",
     "/main/project/quarantined-thing",
     "/main/project/a-very-very-very-very-very-very-very-very-very-very-very-very-long-name",
+    "/-/users/owner",
+    "/-/users/nobody",
     "/main/-/downloads",
     "/main/project/meshwork/-/downloads?days=365",
     "/main/project/meshwork/-/files/meshwork-1.1-py3-none-any.whl",
@@ -57,7 +59,7 @@ READING = (
     "/main/project/meshwork/-/files/meshwork-1.2-py3-none-any.whl",
 )
 #: Pages of errors, which browsers report in their console.
-REFUSED = ("/main/project/nosuch", "/nosuch", "/secret")
+REFUSED = ("/-/users/nobody", "/main/project/nosuch", "/nosuch", "/secret")
 SIGNED_IN = ("/secret", "/secret/project/hidden-tool", "/-/account", "/-/manage")
 WIDTHS = (320, 375, 1280, 3840)
 

@@ -7,6 +7,7 @@ import re
 import time
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 import requests
@@ -16,6 +17,7 @@ from tests.clients.people import Person
 from tests.server.conftest import Place, new_place, serve
 from tests.servers.people_issuer import PeopleIssuer, run_people_issuer
 from twofold.server.auth import accounts, oidc
+from twofold.server.auth.issuer_client import IssuerClient
 from twofold.server.registry import administration
 from twofold.server.settings import IssuerSettings, Settings
 
@@ -100,6 +102,42 @@ def test_somebody_new_signs_in_and_gets_an_account_with_the_roles_of_the_groups(
         assert members(place).get("ann-lee") == role
     issuer.claims = {"sub": "n1", "preferred_username": "renamed"}
     assert "ann-lee" in person.get("/-/sign-in/issuer?next=/-/account").text, "known by its subject"
+
+
+@pytest.mark.parametrize(
+    ("end", "leads"),
+    [("/end?x=1", True), ("", False), ("http://evil.example/end", False), (7, False)],
+    ids=["offered", "none", "not https", "malformed"],
+)
+def test_signing_out_leads_to_the_providers_sign_out_where_it_offers_one(
+    place: Place, issuer: PeopleIssuer, end: object, leads: bool
+) -> None:
+    offered = f"{issuer.url}{end}" if isinstance(end, str) and end.startswith("/") else end
+    document = {**issuer.make_document(), "end_session_endpoint": offered}
+    client = IssuerClient(place.settings.issuer, lambda *_: document)  # type: ignore[arg-type]
+    address = client.make_sign_out_url(f"{place.url}/")
+    assert bool(address) is leads
+    if leads:
+        query = {"x": "1", "client_id": "registry", "post_logout_redirect_uri": f"{place.url}/"}
+        assert dict(parse_qsl(urlsplit(address).query)) == query
+        assert address.startswith(f"{issuer.url}/end?")
+
+
+def test_a_session_of_the_provider_ends_here_before_its_page_is_offered(
+    place: Place, issuer: PeopleIssuer, person: Person
+) -> None:
+    issuer.claims = {"sub": "out", "preferred_username": "outgoing"}
+    assert person.get("/-/sign-in/issuer").ok and person.is_signed_in
+    answer = person.send("/-/sign-out", csrf=person.token("/-/account"))
+    assert answer.url == f"{place.url}/-/sign-out/issuer" and not person.is_signed_in
+    link = re.search(r'href="([^"]*/end\?[^"]*)"', answer.text)
+    assert link, answer.text
+    assert person.http.get(html.unescape(link[1]), timeout=60).url == f"{place.url}/"
+    assert issuer.signed_out[-1]["client_id"] == "registry"
+    accounts.add_user(place.registry, "operator", "plain", "a-long-password")
+    person.sign_in("plain", "a-long-password")
+    answer = person.send("/-/sign-out", csrf=person.token("/-/account"))
+    assert answer.url == f"{place.url}/", "who signed in with a password"
 
 
 def test_groups_are_read_from_userinfo_and_from_inside_other_claims(

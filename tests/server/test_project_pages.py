@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from tests.factories.packages import (
     zip_bytes,
 )
 from tests.server.conftest import Place
+from twofold.server.auth import accounts
 from twofold.server.pages.description_html import (
     find_images,
     fit_into_page,
@@ -245,3 +247,53 @@ def test_a_wheels_commands_entry_points_and_import_names_are_shown(
     page = served.get("/main/project/my-package").text
     for text in ("<code>mine</code>", "<code>Other</code>", "pytest11", "plug", "single"):
         assert text in page, text
+
+
+def read_description(place: Place, path: str, wanted: str) -> str:
+    """The description of a page, once it holds this."""
+    deadline = time.monotonic() + 60
+    while True:
+        page = place.get(path).text
+        _, found, rest = page.partition('<article class="prose">')
+        described = rest.partition("</article>")[0]
+        if not found or wanted in described or time.monotonic() > deadline:
+            return described
+        time.sleep(0.05)
+
+
+def test_a_conda_package_is_described_by_its_about_or_the_readme_it_carries(
+    served: Place, tmp_path: Path
+) -> None:
+    served.publish(make_native_conda(tmp_path / "about"))
+    page = read_description(served, "/main/project/libmesh", "<strong>")
+    assert "Reads <strong>meshes</strong>." in page
+    readme = (
+        b"Mesh\n====\n\n.. image:: https://example.org/b.svg\n   :alt: a badge\n\n*Fast* meshes\n"
+    )
+    path = make_native_conda(tmp_path / "readme", ["A list", "of *texts*"], README_rst=readme)
+    other = make_native_conda(tmp_path / "next", "<script>x()</script>\n\n[a](javascript:x) **b**")
+    for file, channel, wanted in (
+        (path, "second", "<em>Fast</em>"),
+        (other, "third", "<strong>b"),
+    ):
+        accounts.add_channel(served.registry, "owner", channel, served.owner.user)  # type: ignore[arg-type]
+        served.publish(file, channel)
+        page = read_description(served, f"/{channel}/project/libmesh", wanted)
+        assert wanted in page and "<script" not in page and "javascript:" not in page
+        assert "<img" not in page
+    assert "a badge" in read_description(served, "/second/project/libmesh", "<em>")
+
+
+@pytest.mark.parametrize(
+    "about",
+    [None, 7, {"a": 1}, "", " \n ", ["x", 7], "NUL \0 in it", "a" * 300_000],
+    ids=["none", "number", "object", "empty", "blank", "mixed", "characters", "long"],
+)
+def test_any_description_of_a_conda_package_is_shown_or_left_out(
+    served: Place, tmp_path: Path, about: object
+) -> None:
+    served.publish(make_native_conda(tmp_path, about))
+    answer = served.get("/main/project/libmesh")
+    assert answer.status_code == 200 and "libstdcxx" in answer.text
+    has_text = isinstance(about, (str, list)) and bool(str(about[:1]).strip(" \n"))
+    assert ("Description</h2>" in answer.text) is has_text

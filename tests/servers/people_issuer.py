@@ -49,6 +49,7 @@ class PeopleIssuer:
     algorithm: str = "RS256"
     fault: int = 0
     codes: dict[str, dict[str, str]] = field(default_factory=dict)
+    signed_out: list[dict[str, str]] = field(default_factory=list)
 
     def rotate(self) -> None:
         """Sign with a new key under a new id."""
@@ -105,6 +106,7 @@ class PeopleIssuer:
             "token_endpoint": f"{self.url}/token",
             "userinfo_endpoint": f"{self.url}/userinfo",
             "jwks_uri": f"{self.url}/keys",
+            "end_session_endpoint": f"{self.url}/end",
             **self.document,
         }
 
@@ -125,6 +127,13 @@ def run_people_issuer(authority: trustme.CA) -> Iterator[PeopleIssuer]:
                 query = {name: values[0] for name, values in parse_qs(parts.query).items()}
                 self.send_response(302)
                 self.send_header("Location", issuer.authorize(query))
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+            elif parts.path == "/end":
+                query = {name: values[0] for name, values in parse_qs(parts.query).items()}
+                issuer.signed_out.append(query)
+                self.send_response(302)
+                self.send_header("Location", query["post_logout_redirect_uri"])
                 self.send_header("Content-Length", "0")
                 self.end_headers()
             elif parts.path == "/keys":

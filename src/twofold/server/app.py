@@ -28,7 +28,16 @@ from twofold.server.web.account import invitation, issuer, second_factor, sign_i
 from twofold.server.web.credentials import StripToken
 from twofold.server.web.manage import pages as manage_pages
 from twofold.server.web.manage import upload
-from twofold.server.web.pages import channels, downloads, feeds, images, inside, projects, site
+from twofold.server.web.pages import (
+    channels,
+    downloads,
+    feeds,
+    images,
+    inside,
+    people,
+    projects,
+    site,
+)
 from twofold.server.web.pages.error_pages import ErrorPages, with_page
 from twofold.server.web.request_body import Spool
 from twofold.server.web.status import Metrics
@@ -58,6 +67,7 @@ def create_app(settings: Settings, registry: Registry | None = None) -> Applicat
             *downloads.routes,
             *feeds.routes,
             *inside.routes,
+            *people.routes,
             *channels.routes,
             *images.routes,
             *projects.routes,

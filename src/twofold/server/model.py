@@ -170,6 +170,7 @@ class StoredFile:
     `remark` says why a wheel was not converted; `made_from` is the id of the wheel from which a
     package was converted. `yanked` is the reason ('' for none given), None when not yanked.
     `about` is JSON: info/about.json of an author's conda package, a wheel's entry points and names.
+    `uploaded_with` is JSON (`auth.upload_credentials`); None for uploads before it was recorded.
     """
 
     id: int
@@ -199,6 +200,7 @@ class StoredFile:
     provenance: str | None = field(repr=False)
     labels: frozenset[str] = frozenset()
     about: str | None = field(default=None, repr=False)
+    uploaded_with: str | None = field(default=None, repr=False)
 
     @property
     def basename(self) -> str:

@@ -98,6 +98,21 @@ class IssuerClient:
         page = self._find_endpoint("authorization_endpoint")
         return f"{page}{'&' if '?' in page else '?'}{urlencode(query)}"
 
+    def make_sign_out_url(self, return_to: str) -> str:
+        """Return the issuer's page to sign out (OpenID Connect RP-Initiated Logout 1.0).
+
+        '' where it offers none or cannot be reached. Identity tokens are not stored, so none is
+        sent as a hint, and the issuer asks whether to sign out.
+        """
+        try:
+            page = self._discover().get("end_session_endpoint")
+        except Refused:  # logged; the registry's own session has ended
+            return ""
+        if not isinstance(page, str) or urlsplit(page).scheme != "https":
+            return ""
+        query = {"client_id": self.settings.client_id, "post_logout_redirect_uri": return_to}
+        return f"{page}{'&' if '?' in page else '?'}{urlencode(query)}"
+
     def redeem(self, flow: Flow, code: str, redirect_uri: str) -> dict[str, Any]:
         """Return the verified claims of who signed in. Raises Refused (401, 503)."""
         answer = self._exchange(flow, code, redirect_uri)

@@ -23,6 +23,9 @@ from twofold.server.store.people import sessions as stored
 #: The `method` of a session whose user has yet to enter a code, and for how long it may.
 HALF, HALF_LIFETIME = "code", timedelta(minutes=5)
 
+#: The `method` of a session that began at an issuer.
+ISSUER = "issuer"
+
 #: Use is noted no more often: each write makes every process read its cached pages again.
 TOUCH_INTERVAL, TOUCH_PATIENCE = timedelta(minutes=5), 0.1
 

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from html import escape
+from typing import Any
 
 from packaging.metadata import parse_email
 
@@ -34,6 +35,9 @@ MAX_NESTING = 50
 
 #: Limits of rendering one description: processor time (seconds) and memory (bytes).
 MAX_SECONDS, MAX_MEMORY = 2.0, 1 << 30
+
+#: Keys beside those of about.json: the README of a conda package, and its media type.
+README, README_TYPE = "twofold_readme", "twofold_readme_type"
 
 _TAG = re.compile(r'<(/?)([a-z][a-z0-9]*)(?:\s+[^\s"=>]+(?:="[^"]*")?)*\s*>')
 _VOID_TAGS = {"br", "hr", "img", "input", "wbr", "col", "area"}
@@ -59,9 +63,30 @@ class ReleaseDescription:
 
 
 def find_description_source(files: Sequence[StoredFile]) -> StoredFile | None:
-    """Return the file that describes a release: its wheel, or its sdist; None on conda's side."""
-    python = [file for file in files if not file.kind.is_conda]
-    return min(python, key=lambda file: file.kind is not Kind.WHEEL, default=None)
+    """Return the file whose description is a release's: a wheel's, else an sdist's, else conda's.
+
+    None where no file has one.
+    """
+    rank = {Kind.WHEEL: 0, Kind.SDIST: 1}
+    ordered = sorted(files, key=lambda file: rank.get(file.kind, 2))
+    return next((file for file in ordered if may_have_description(read_metadata(file))), None)
+
+
+def read_metadata(file: StoredFile) -> bytes:
+    """Return core metadata that hold the description of a file.
+
+    A conda package has its README, else the text of about.json, which is Markdown on Anaconda.org.
+    """
+    if not file.kind.is_conda:
+        return file.metadata
+    about: dict[str, Any] = json.loads(file.about or "{}")
+    text, media = about.get("description"), "text/markdown"
+    if about.get(README):
+        text, media = about[README], about[README_TYPE]
+    lines = text if isinstance(text, list) else [text]
+    text = "\n".join(one for one in lines if isinstance(one, str))
+    body = text.replace("\0", "\ufffd").encode("utf-8", "replace")
+    return b"Metadata-Version: 2.1\nDescription-Content-Type: " + media.encode() + b"\n\n" + body
 
 
 @lru_cache(maxsize=64)

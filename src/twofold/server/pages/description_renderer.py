@@ -25,6 +25,7 @@ from twofold.server.pages.description import (
     describe_metadata,
     find_description_source,
     may_have_description,
+    read_metadata,
 )
 from twofold.server.store import Database, projects
 
@@ -62,7 +63,7 @@ def render_release(
     source = find_description_source(files)
     if source is None:
         return Markup()
-    described = describe_metadata(source.metadata)
+    described = describe_metadata(read_metadata(source))
     html = None
     if described.is_markup:
         key = make_key(source)
@@ -77,7 +78,7 @@ def render_release(
 
 def make_key(file: StoredFile) -> DescriptionKey:
     """Return the key of a file's description, as this version renders it."""
-    return file.project_id, hashlib.sha256(FORM + file.metadata).hexdigest()
+    return file.project_id, hashlib.sha256(FORM + read_metadata(file)).hexdigest()
 
 
 @dataclass
@@ -94,11 +95,12 @@ class DescriptionRenderer:
 
     def request(self, database: Database, file: StoredFile) -> None:
         """Render and store a file's description later, if it has one."""
-        if file.kind.is_conda or not may_have_description(file.metadata):
+        metadata = read_metadata(file)
+        if not may_have_description(metadata):
             return
         with self._changed:
             if len(self._waiting) < MAX_WAITING:
-                self._waiting.setdefault(make_key(file), (database, file.metadata))
+                self._waiting.setdefault(make_key(file), (database, metadata))
             self._changed.notify()
             if not self.is_running:
                 self.is_running = True

@@ -68,7 +68,6 @@ class ReleaseFacts:
     entry_points: tuple[tuple[str, tuple[str, ...]], ...] = ()
     requires: tuple[Dependency, ...] = ()
     extras: tuple[tuple[str, tuple[Dependency, ...]], ...] = ()
-    description: str = ""
 
 
 @lru_cache(maxsize=64)
@@ -224,7 +223,6 @@ def read_conda_facts(index: bytes, about: str) -> ReleaseFacts:
         links=_keep_web_links((name, link) for name, value in links for link in _texts(value)),
         keywords=_split_keywords(_texts(says.get("keywords")) or _texts(says.get("tags"))),
         requires=tuple(depends),
-        description="\n".join(_texts(says.get("description"))),
     )
 
 

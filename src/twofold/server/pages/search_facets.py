@@ -14,6 +14,7 @@ from twofold.formats.core_metadata import CoreMetadata, parse_metadata
 from twofold.names import normalize_name, requirement_name
 from twofold.server.admission.licenses import list_licenses
 from twofold.server.model import StoredFile
+from twofold.server.pages.description import README
 from twofold.server.pages.release_facts import read_match_spec
 from twofold.server.store.search.contents import FileFacts
 from twofold.server.store.search.words import make_facet, make_requirement_token
@@ -143,7 +144,7 @@ class ReleaseText:
         about = json.loads(file.about or "{}")
         self.summary = _as_line(_join(about.get("summary")))
         self.short = f"{self.summary} {_join(about.get('keywords'))} {_join(about.get('tags'))}"
-        self.text = _join(about.get("description"))
+        self.text = f"{_join(about.get('description'))} {_join(about.get(README))}"
         index = json.loads(file.metadata)
         license_name = _join(about.get("license") or index.get("license"))
         words = license_name.replace("(", " ").replace(")", " ").split()

@@ -189,6 +189,7 @@ def record_converted(
             wheel.uploader_id,
             make_record(package, change.at),
             made_from=wheel.id,
+            uploaded_with=wheel.uploaded_with,
         )
         file = files.add_file(change.db, new, wheel.labels)
         if wheel.yanked is not None:

@@ -22,6 +22,7 @@ from twofold.names import normalize_name
 from twofold.server.admission import checks
 from twofold.server.admission.names import find_sources
 from twofold.server.admission.policy import check_new_file, check_quota
+from twofold.server.auth.upload_credentials import describe_credential
 from twofold.server.context import Registry, Transaction, require_channel
 from twofold.server.model import Action, Actor, Channel, Project, StoredFile
 from twofold.server.pages.conda_records import make_record
@@ -231,6 +232,7 @@ def _record_upload(
             provenance=ready.provenance,
             run_exports=ready.run_exports,
             about=ready.about,
+            uploaded_with=describe_credential(actor, upload.is_fetched, upload.is_imported),
         )
         protect_blobs(change.db, registry.blobs, [artifact, *conversion.artifacts], change.at)
         file = files.add_file(change.db, new, labels)

@@ -45,6 +45,7 @@ class NewFile:
     remark: str | None = None
     provenance: str | None = None
     about: str | None = None
+    uploaded_with: str | None = None
 
 
 def add_file(db: Connection, new: NewFile, file_labels: Iterable[str]) -> StoredFile:
@@ -75,6 +76,7 @@ def add_file(db: Connection, new: NewFile, file_labels: Iterable[str]) -> Stored
         "remark": new.remark,
         "provenance": new.provenance,
         "about": new.about,
+        "uploaded_with": new.uploaded_with,
     }
     file_id = inserted_id(db.execute(insert(files), values))
     own = frozenset(file_labels)
@@ -346,4 +348,5 @@ def _to_stored_file(row: Row[Any] | _NewRow, file_labels: frozenset[str]) -> Sto
         provenance=row.provenance,
         labels=file_labels,
         about=row.about,
+        uploaded_with=row.uploaded_with,
     )

@@ -164,12 +164,14 @@ files = Table(
     _foreign_key("made_from", "files.id"),  # the wheel this package was converted from
     Column("remark", Text),  # why a wheel has no conda package
     Column("provenance", Text),  # PEP 740
+    Column("uploaded_with", Text),  # JSON: see auth.upload_credentials
     Column("about", Text),  # JSON: about.json of an author's conda package, names in a wheel
     UniqueConstraint("channel_id", "subdir", "filename"),
     Index(None, "project_id"),
     Index(None, "channel_id", "subdir", "name"),
     Index(None, "sha256"),
     Index(None, "made_from"),
+    Index(None, "uploader_id", "project_id"),
     Index("ix_files_contents", "project_id", "kind", "version", "subdir", "build", "deleted_at"),
 )
 

@@ -266,7 +266,7 @@ def find_session(request: Request) -> Actor | None:
 def _lacks_second_factor(request: Request, actor: Actor) -> bool:
     """Whether a user must have a second factor and has none; an issuer asks for its own."""
     policy = request.app.state.settings.second_factor
-    if actor.session is not None and actor.session.method == "issuer":
+    if actor.session is not None and actor.session.method == sessions.ISSUER:
         return False
     return actor.user is not None and second_factor.is_required(
         get_registry(request), actor.user, policy

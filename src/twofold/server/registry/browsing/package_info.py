@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import configparser
 import json
+from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 
@@ -11,8 +12,19 @@ from twofold.formats import limits
 from twofold.formats.conda_reader import parse_json, read_info
 from twofold.formats.zip_archive import ZipArchive
 from twofold.formats.zip_safety import ZipMember
+from twofold.server.pages.description import README, README_TYPE
 
 RUN_EXPORTS, ABOUT = "info/run_exports.json", "info/about.json"
+
+#: Where conda-build puts the file that `about/readme` of a recipe names -> its media type.
+READMES = {
+    "info/README.md": "text/markdown",
+    "info/README.rst": "text/x-rst",
+    "info/README": "text/plain",
+}
+
+#: The longest README that is kept (bytes): longer ones are not rendered.
+MAX_README = 200_000
 
 _ENTRY_POINTS = ".dist-info/entry_points.txt"
 
@@ -26,20 +38,32 @@ MAX_ABOUT = 64 << 10
 def read_package_info(path: Path) -> tuple[str | None, str | None]:
     """Return a conda package's run_exports (CEP 12) and about.json as JSON, None without one.
 
-    In place of about.json a wheel has its entry points and import names (`read_wheel_info`).
+    The README that a package carries is added to its about.json. In place of both a wheel has its
+    entry points and import names (`read_wheel_info`).
     """
     if path.name.endswith(".whl"):
         return None, read_wheel_info(path)
     if not path.name.endswith((".conda", ".tar.bz2")):
         return None, None
-    found = read_info(
-        path, {"info/index.json": 1 << 20, RUN_EXPORTS: 1 << 20, ABOUT: limits.METADATA}
-    )
+    sizes = {RUN_EXPORTS: 1 << 20, ABOUT: limits.METADATA}
+    readmes = dict.fromkeys(READMES, limits.LISTS)
+    found = read_info(path, {"info/index.json": 1 << 20, **sizes, **readmes})
     exports, about = found.get(RUN_EXPORTS), found.get(ABOUT)
+    kept = _shorten_about(parse_json(about, path, ABOUT)) if about else {}
+    kept = {**kept, **_read_readme(found)}
     return (
         json.dumps(parse_json(exports, path, RUN_EXPORTS)) if exports else None,
-        _shorten_about(parse_json(about, path, ABOUT)) if about else None,
+        json.dumps(kept) if about or kept else None,
     )
+
+
+def _read_readme(found: Mapping[str, bytes]) -> dict[str, str]:
+    """Return the README that a conda package carries, cut to the longest that is kept."""
+    for name, media in READMES.items():
+        text = found.get(name, b"")[:MAX_README].decode("utf-8", "replace")
+        if text.strip():
+            return {README: text, README_TYPE: media}
+    return {}
 
 
 def read_wheel_info(path: Path) -> str:
@@ -79,10 +103,16 @@ def _find_import_name(member: str) -> str:
     return name if name.isidentifier() else ""
 
 
-def _shorten_about(about: dict[str, object]) -> str:
-    """Return about.json; of a large one, a recipe's environment for example, its short values."""
-    text = json.dumps(about)
-    if len(text) <= MAX_ABOUT:
-        return text
+def _shorten_about(about: dict[str, object]) -> dict[str, object]:
+    """Return about.json; of a large one, a recipe's environment for example, its short values.
+
+    A description is kept in any case, as a README is.
+    """
+    if len(json.dumps(about)) <= MAX_ABOUT:
+        return about
     short = {key: value for key, value in about.items() if len(json.dumps(value)) < MAX_ABOUT // 16}
-    return json.dumps(dict(list(short.items())[:16]))
+    kept = dict(list(short.items())[:16])
+    description = about.get("description")
+    if isinstance(description, str):
+        kept["description"] = description[:MAX_README]
+    return kept

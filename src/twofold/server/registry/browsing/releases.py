@@ -76,13 +76,6 @@ def list_files(registry: Registry, project: Project, version: str) -> list[Store
         return releases.list_files_of_version(db, project.id, version)
 
 
-def name_uploaders(registry: Registry, files: Collection[StoredFile]) -> dict[int, str]:
-    """Return id -> name of the users who uploaded files."""
-    ids = {file.uploader_id for file in files if file.uploader_id is not None}
-    with registry.database.read() as db:
-        return releases.find_user_names(db, ids)
-
-
 #: Releases on a page of a label.
 PAGE_SIZE = 50
 

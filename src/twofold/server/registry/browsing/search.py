@@ -77,7 +77,7 @@ def search_projects(
     """
     number = min(max(number, 1), MAX_PAGE)
     with registry.database.read() as db:
-        readable, other = _split_channels(db, actor, query.channel)
+        readable, other = split_channels(db, actor, query.channel)
         restriction = SearchFilter(
             list(readable),
             other,
@@ -92,7 +92,7 @@ def search_projects(
     return ProjectPage(projects, found.total, number, size, found.is_capped)
 
 
-def _split_channels(
+def split_channels(
     db: Connection, actor: Actor, only: str = ""
 ) -> tuple[dict[int, Channel], list[int]]:
     """Return id -> channel of those to search, and the ids of all others."""
@@ -126,7 +126,7 @@ def list_projects_page(
 def list_newest_uploads(registry: Registry, actor: Actor, count: int = 10) -> list[FoundProject]:
     """Return the projects with the newest uploads in all readable channels."""
     with registry.database.read() as db:
-        readable, _ = _split_channels(db, actor)
+        readable, _ = split_channels(db, actor)
         newest = [one for key in readable for one in list_page(db, [key], Order.NEWEST, 0, count)]
     newest.sort(key=lambda one: (one.uploaded_at, one.project_id), reverse=True)
     return [FoundProject(readable[one.channel_id], one) for one in newest[:count]]

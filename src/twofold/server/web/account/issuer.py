@@ -16,6 +16,7 @@ from starlette.routing import Route
 from twofold.errors import Refused
 from twofold.server.auth import identities, issuer_accounts
 from twofold.server.auth.issuer_client import Flow, IssuerClient
+from twofold.server.auth.sessions import ISSUER
 from twofold.server.model import Actor
 from twofold.server.settings import IssuerSettings
 from twofold.server.web.account.forms import (
@@ -27,7 +28,11 @@ from twofold.server.web.account.forms import (
     require_person,
     with_form,
 )
-from twofold.server.web.account.sign_in import begin_session, show_refused_sign_in
+from twofold.server.web.account.sign_in import (
+    SIGNED_OUT,
+    begin_session,
+    show_refused_sign_in,
+)
 from twofold.server.web.credentials import find_person, get_registry
 from twofold.server.web.session_cookie import (
     ISSUER_COOKIE,
@@ -85,6 +90,15 @@ def _begin_flow(request: Request, purpose: str, target: str) -> tuple[str, str]:
     return value, client.make_url(Flow(value), _make_redirect_uri(request))
 
 
+def show_signed_out(request: Request) -> Response:
+    """Offer the issuer's own sign-out to somebody whose session here has ended."""
+    client, settings = _get_client(request)
+    address = client.make_sign_out_url(f"{str(request.base_url).rstrip('/')}/")
+    if not address:
+        return redirect(request, "/")
+    return render_form(request, "account/signed_out.html", address=address, issuer=settings.name)
+
+
 def _make_redirect_uri(request: Request) -> str:
     return f"{str(request.base_url).rstrip('/')}{SIGN_IN}/callback"
 
@@ -127,7 +141,7 @@ def _finish(request: Request, flow: Flow, purpose: str, target: str) -> Response
         identities.link(registry, actor.name, actor.user, settings.url, claims["sub"])
         return redirect(request, "/-/account?done=link-identity")
     user = issuer_accounts.sign_in(registry, settings, claims)
-    return begin_session(request, Actor(user), "issuer", target)
+    return begin_session(request, Actor(user), ISSUER, target)
 
 
 def _require_unlimited(actor: Actor) -> None:
@@ -140,4 +154,5 @@ routes = [
     Route(f"{SIGN_IN}/issuer", start, methods=["GET"]),
     Route(f"{SIGN_IN}/issuer/link", with_form(_start_linking), methods=["POST"]),
     Route(f"{SIGN_IN}/callback", finish, methods=["GET"]),
+    Route(SIGNED_OUT, show_signed_out, methods=["GET"]),
 ]

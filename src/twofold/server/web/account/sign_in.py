@@ -15,7 +15,7 @@ from starlette.routing import Route
 from twofold.errors import Refused
 from twofold.server.auth import accounts, second_factor, sessions
 from twofold.server.auth.login_throttle import LoginThrottle
-from twofold.server.auth.sessions import HALF, SignIn
+from twofold.server.auth.sessions import HALF, ISSUER, SignIn
 from twofold.server.model import Actor
 from twofold.server.settings import Settings
 from twofold.server.web.account.forms import (
@@ -39,6 +39,9 @@ from twofold.server.web.session_cookie import (
     read_cookie,
     set_cookie,
 )
+
+#: Where somebody goes on from whose session of an issuer has ended.
+SIGNED_OUT = "/-/sign-out/issuer"
 
 
 def show_sign_in(request: Request) -> Response:
@@ -158,8 +161,11 @@ def _enter_code(request: Request, form: Form) -> Response:
 
 
 def _sign_out(request: Request, _form: Form) -> Response:
+    actor, settings = find_session(request), _get_settings(request)
+    session = actor.session if actor is not None else None
+    is_issuers = session is not None and session.method == ISSUER
     sessions.end(get_registry(request), read_cookie(request))
-    response = redirect(request, "/")
+    response = redirect(request, SIGNED_OUT if is_issuers and settings.issuer else "/")
     delete_cookie(request, response)
     return response
 

@@ -23,7 +23,7 @@ from twofold.server.registry.browsing.search import (
 )
 from twofold.server.web.credentials import authenticate, get_registry
 from twofold.server.web.pages.install_lines import Address, Wanted, write_lines
-from twofold.server.web.pages.render import render
+from twofold.server.web.pages.render import read_page_number, render
 from twofold.server.web.pages.text_formats import format_date
 
 #: What a search can be restricted to: parameter -> label, and the values that it offers.
@@ -53,9 +53,9 @@ def show_channel(request: Request) -> Response:
     order = Order.NEWEST if request.query_params.get("sort") == "newest" else Order.NAME
     if q.strip():
         query = SearchQuery(q, channel=channel.name)
-        page = search_projects(registry, actor, query, _read_number(request))
+        page = search_projects(registry, actor, query, read_page_number(request))
     else:
-        number = _read_number(request)
+        number = read_page_number(request)
         page = list_projects_page(registry, actor, channel.name, order, number)
     names = sorted(set(labels.list_labels(registry, actor, channel.name)) - {"main"})
     address = _make_address(request, channel)
@@ -82,7 +82,7 @@ def show_label(request: Request) -> Response:
     label = words["label"]
     if label == "main":
         return RedirectResponse(f"{request.base_url.path.rstrip('/')}/{channel.name}", 302)
-    number = _read_number(request)
+    number = read_page_number(request)
     found = releases.list_labelled(registry, channel, label, number)
     values = {
         "channel": channel,
@@ -105,7 +105,7 @@ def show_search(request: Request) -> Response:
     is_asked = bool(q.strip() or any(given.values()))
     page = ProjectPage([], 0, 1)
     if is_asked:
-        page = search_projects(registry, actor, SearchQuery(q, **given), _read_number(request))
+        page = search_projects(registry, actor, SearchQuery(q, **given), read_page_number(request))
     kept = {"q": q, **{name: value for name, value in given.items() if value}}
     values = {
         "q": q,
@@ -130,12 +130,6 @@ def show_components(request: Request) -> Response:
 
 def _read_query(request: Request) -> str:
     return request.query_params.get("q", "")[:MAX_QUERY]
-
-
-def _read_number(request: Request) -> int:
-    """Return the number of the page that is asked for; 1 for anything that is no number."""
-    text = request.query_params.get("page", "")
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 7 else 1
 
 
 def _make_address(request: Request, channel: Channel) -> Address:

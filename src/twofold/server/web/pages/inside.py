@@ -10,7 +10,7 @@ from starlette.routing import Route
 
 from twofold.server.registry.browsing import comparison, inside
 from twofold.server.web.credentials import authenticate, get_registry
-from twofold.server.web.pages.render import render
+from twofold.server.web.pages.render import read_page_number, render
 
 #: Members on a page.
 PAGE_SIZE = 500
@@ -39,7 +39,7 @@ def show_file(request: Request) -> Response:
     part = request.query_params.get("part", "")[:_LONGEST]
     fitting = [one for one in members if part.lower() in one.path.lower()]
     pages = max(1, -(-len(fitting) // PAGE_SIZE))
-    number = min(_read_number(request), pages)
+    number = min(read_page_number(request), pages)
     values |= {
         "members": fitting[(number - 1) * PAGE_SIZE : number * PAGE_SIZE],
         "count": len(members),
@@ -52,11 +52,6 @@ def show_file(request: Request) -> Response:
         "next_address": f"?{urlencode({'part': part}, errors='replace')}&page=",
     }
     return render(request, "inside.html", values, public=found.channel.public)
-
-
-def _read_number(request: Request) -> int:
-    text = request.query_params.get("page", "")
-    return max(1, int(text)) if text.isascii() and text.isdigit() and len(text) < 7 else 1
 
 
 def show_comparison(request: Request) -> Response:

@@ -29,7 +29,7 @@ from twofold.server.proxy import listings
 from twofold.server.proxy.images import can_be_fetched
 from twofold.server.proxy.listings import RemoteListing
 from twofold.server.registry import queries
-from twofold.server.registry.browsing import releases
+from twofold.server.registry.browsing import people, releases
 from twofold.server.registry.browsing.releases import LinkedNames, Release
 from twofold.server.web.credentials import authenticate, get_registry
 from twofold.server.web.pages import release_view
@@ -98,7 +98,7 @@ def _show(request: Request, version: str | None) -> Response:
     }
     if isinstance(project, Project) and shown is not None:
         page = _Page(registry, channel, project, shown, (address, base))
-        values |= page.describe(is_pinned=version is not None)
+        values |= page.describe(actor, is_pinned=version is not None)
     else:
         wanted = Wanted(pip_name=str(getattr(project, "key", "") or normalize_name(path["name"])))
         values |= {**_NOTHING, "lines": write_lines(address, wanted) if remote else {}}
@@ -120,6 +120,7 @@ _NOTHING: dict[str, Any] = {
     "labels": [],
     "platforms": [],
     "uploaders": [],
+    "maintainers": None,
     "remarks": [],
     "has_wheel": False,
 }
@@ -168,7 +169,7 @@ class _Page:
         self.python = [file for file in self.files if not file.kind.is_conda]
         self.builds = release_view.read_builds(self.files)
 
-    def describe(self, is_pinned: bool) -> dict[str, Any]:
+    def describe(self, actor: Actor, is_pinned: bool) -> dict[str, Any]:
         """Return the values that depend on the release."""
         facts, description = self._read_facts()
         linked = self._find_linked(facts)
@@ -179,7 +180,8 @@ class _Page:
         ]
         builds = self._describe_builds(linked)
         missing = conda_pages.explain_missing_v3_records(self.registry, self.channel, self.files)
-        uploaders = releases.name_uploaders(self.registry, self.files)
+        found = people.find_uploaders(self.registry, actor, self.channel, self.files)
+        uploaders = {key: release_view.describe_uploader(one) for key, one in found.items()}
         notes = release_view.FileNotes(uploaders, missing)
         key = self.project.key
         dependents, count = releases.find_dependents(self.registry, self.channel, self.project)
@@ -202,7 +204,8 @@ class _Page:
             "provenance": release_view.read_provenance(self.files),
             "labels": sorted({label for file in self.packages for label in file.labels}),
             "platforms": sorted({file.subdir for file in self.packages}),
-            "uploaders": sorted(set(uploaders.values())),
+            "uploaders": list(dict.fromkeys(uploaders[file.id] for file in self.files)),
+            "maintainers": people.list_maintainers(self.registry, self.channel),
             "remarks": [file.remark for file in reversed(self.files) if file.remark],
             "has_wheel": bool(self.python),
             "lines": write_lines(self.address, self._choose_wanted(is_pinned, outside)),
@@ -215,11 +218,8 @@ class _Page:
         source = release_view.find_source(self.files)
         if source is None:
             return ReleaseFacts(), Markup()
-        if not source.kind.is_conda:
-            return read_python_facts(source.metadata, source.about or ""), self._place_images(html)
-        facts = read_conda_facts(source.metadata, source.about or "")
-        text = Markup('<p class="as-written">{}</p>').format(facts.description)
-        return facts, text if facts.description else Markup()
+        read = read_conda_facts if source.kind.is_conda else read_python_facts
+        return read(source.metadata, source.about or ""), self._place_images(html)
 
     def _place_images(self, html: Markup) -> Markup:
         """Let images come through the registry where the channel's rule says so."""

@@ -9,9 +9,11 @@ from typing import Any
 from urllib.parse import quote
 
 from twofold.artifact import Kind
+from twofold.server.auth import upload_credentials
 from twofold.server.model import StoredFile
 from twofold.server.pages.release_facts import CondaBuild, Dependency, read_build
 from twofold.server.pages.simple_pages import make_file_path
+from twofold.server.registry.browsing.people import FileUploader
 from twofold.server.registry.browsing.releases import LinkedNames
 from twofold.server.web.pages.text_formats import format_size, format_time
 
@@ -58,10 +60,57 @@ class FileGroup:
 
 
 @dataclass(frozen=True, slots=True)
-class FileNotes:
-    """What is known of files by their id: names of their uploaders, and remarks."""
+class Uploader:
+    """Who uploaded files, and with what; `name` is that of a user, '' for none."""
 
-    uploaders: Mapping[int, str]
+    name: str
+    how: str
+
+
+def describe_uploader(found: FileUploader) -> Uploader:
+    """Put into words who uploaded a file, and with what."""
+    credential = found.credential
+    if credential is None:
+        return Uploader(found.name, "")
+    how = _HOW[credential.kind]
+    if credential.name:
+        how = f"with the token '{credential.name}'"
+    if credential.claims:
+        read = _read_claims(credential.claims)
+        place = read.pop("repository", "") or str(
+            credential.claims.get("sub") or credential.claims.get("iss", "")
+        )
+        more = ", ".join(f"{name} {value}" for name, value in read.items() if name != "commit")
+        how = f"{how} {place[:300]}" + (f" ({more})" if more else "")
+    return Uploader(found.name, how)
+
+
+#: Kind of credential -> what was done with it.
+_HOW = {
+    upload_credentials.TOKEN: "with a token",
+    upload_credentials.PASSWORD: "with a password",
+    upload_credentials.BROWSER: "in the browser",
+    upload_credentials.PUBLISHER: "trusted publisher",
+    upload_credentials.OPERATOR: "the operator",
+    upload_credentials.UPSTREAM: "fetched from the upstream",
+    upload_credentials.IMPORT: "imported from another registry",
+}
+
+
+def _read_claims(claims: Mapping[str, Any]) -> dict[str, str]:
+    """Return the claims of a CI run under the words for them."""
+    found: dict[str, str] = {}
+    for claim, name in _CLAIMS:
+        if isinstance(claims.get(claim), str):
+            found.setdefault(name, claims[claim][:300])
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class FileNotes:
+    """What is known of files by their id: their uploaders, and remarks."""
+
+    uploaders: Mapping[int, Uploader]
     remarks: Mapping[int, str]
 
 
@@ -108,7 +157,7 @@ def describe_file(file: StoredFile, base: str, project: str, notes: FileNotes) -
         "sha256": file.sha256,
         "size": format_size(file.size),
         "at": format_time(file.uploaded_at),
-        "by": notes.uploaders.get(file.uploader_id or 0, ""),
+        "by": notes.uploaders.get(file.id),
         "tags": _shorten_tags(file),
         "build": file.build if file.kind.is_conda else "",
         "labels": sorted(file.labels) if file.kind.is_conda else [],
@@ -148,10 +197,7 @@ def read_provenance(files: Iterable[StoredFile]) -> list[Provenance]:
     for file in files:
         for bundle in _list_bundles(file.provenance):
             publisher: Mapping[str, Any] = bundle["publisher"]
-            claims: dict[str, str] = {}
-            for claim, name in _CLAIMS:
-                if isinstance(publisher.get(claim), str):
-                    claims.setdefault(name, publisher[claim][:300])
+            claims = _read_claims(publisher)
             text = str(publisher.get("iss") or publisher.get("user") or publisher.get("kind"))
             verified = tuple(map(str, publisher.get("verified", ())))
             one = Provenance(file.filename, text, tuple(claims.items()), verified)

@@ -135,3 +135,9 @@ def render(
     if encoding:
         headers["content-encoding"] = encoding
     return Response(body, status, headers)
+
+
+def read_page_number(request: Request) -> int:
+    """Return the number of the page in the query, from 1 on; 1 for anything else."""
+    text = request.query_params.get("page", "")
+    return max(1, int(text)) if text.isascii() and text.isdigit() and len(text) < 7 else 1
