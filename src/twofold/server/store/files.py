@@ -99,13 +99,8 @@ def copy_file(
     """Record a file of another channel in this one, with the same blob; returns its id."""
     row = dict(db.execute(select(files).where(files.c.id == file.id)).one()._mapping)
     del row["id"]
-    row.update(
-        channel_id=channel_id,
-        project_id=project_id,
-        made_from=made_from,
-        uploaded_at=to_text(at),
-        deleted_at=None,
-    )
+    row |= {"channel_id": channel_id, "project_id": project_id, "made_from": made_from}
+    row |= {"uploaded_at": to_text(at), "deleted_at": None}
     return inserted_id(db.execute(insert(files).values(**row)))
 
 
