@@ -28,7 +28,7 @@ class UploadCredential:
 
     @property
     def is_users(self) -> bool:
-        """Whether it stands for a user, and not for a CI run or the registry itself."""
+        """Whether it is a user's own, and not that of a CI run or of the registry."""
         return self.kind in (TOKEN, PASSWORD, BROWSER)
 
 
