@@ -8,12 +8,14 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
+from sqlalchemy import update
 
 from tests.factories.packages import (
     make_conda,
     make_sdist,
     make_wheel,
     record,
+    sha256_of,
     wheel_members,
     zip_bytes,
 )
@@ -25,7 +27,8 @@ from twofold.server.registry import lifecycle
 from twofold.server.registry.browsing import comparison, inside
 from twofold.server.registry.browsing.comparison import Comparison
 from twofold.server.registry.browsing.members import Content
-from twofold.server.store import blobs
+from twofold.server.store.blobs.backend import make_key
+from twofold.server.store.schema import files as files_table
 
 
 def make_wheel_with(folder: Path, version: str, files: dict[str, bytes]) -> Path:
@@ -179,12 +182,20 @@ def test_a_bomb_and_a_damaged_file_end_in_an_error_page(served: Place, tmp_path:
         header = tarfile.TarInfo("my_package-1.0.0/PKG-INFO")
         header.size = 80 << 20
         tar.addfile(header, _Zeros(header.size))
-    assert served.registry.blobs.folder is not None
-    stored = served.registry.blobs.folder / blobs._key(file.sha256)
+    bomb = tmp_path / "bomb"
     for content in (out.getvalue(), b"\x1f\x8bnothing", b""):
-        stored.write_bytes(content)
+        bomb.write_bytes(content)
+        digest = sha256_of(bomb)
+        served.registry.blobs.put(digest, bomb)
+        with served.registry.database.write() as db:
+            db.execute(update(files_table).where(files_table.c.id == file.id).values(sha256=digest))
         answer = served.get(page, accept="text/html")
         assert answer.status_code in (422, 500, 503) and "Traceback" not in answer.text
+        assert "are damaged" not in answer.text
+    assert served.registry.blobs.folder is not None
+    stored = served.registry.blobs.folder / make_key(digest)
+    stored.write_bytes(b"another")
+    assert served.get(page).json()["code"] == "damaged-file"
     stored.unlink()
     assert served.get(page).status_code == 503
     assert not list(served.registry.spool.glob("inside-*"))

@@ -100,7 +100,8 @@ def send_download(download: Download, filename: str, public: bool) -> Response:
     headers = {"etag": f'"{download.sha256}"', **make_file_headers(filename, public)}
     if download.total is not None:
         headers["content-length"] = str(download.total)
-    return _DownloadResponse(download, headers)
+    first = download.read_block(0)  # read here: the loop would wait for another thread
+    return _StreamedFile(_iterate(download, first), 200, headers)
 
 
 #: Seconds between two looks at a file that grows; longer ones where nothing comes.
@@ -120,23 +121,32 @@ async def _iterate(download: Download, first: bytes) -> AsyncIterator[bytes]:
         block = await run_in_threadpool(download.read_block, sent)
 
 
-class _DownloadResponse(StreamingResponse):
-    """A response that ends early when its file cannot be fetched whole.
+class _StreamedFile(StreamingResponse):
+    """A response that ends early when its file cannot be read whole.
 
     The server then closes the connection, so that no client takes a part for the file.
     """
 
-    def __init__(self, download: Download, headers: Mapping[str, str]) -> None:
-        first = download.read_block(0)  # read here: the loop would wait for another thread
-        super().__init__(_iterate(download, first), 200, headers)
-        self.download = download
+    def __init__(
+        self, blocks: AsyncIterator[bytes], status: int, headers: Mapping[str, str]
+    ) -> None:
+        super().__init__(self._read(blocks), status, headers)
+        self._failure: Exception | None = None
+
+    async def _read(self, blocks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        try:
+            async for block in blocks:
+                yield block
+        except (TwofoldError, OSError) as error:
+            self._failure = error
+            raise
 
     async def stream_response(self, send: Send) -> None:
-        """Send the file; where the fetch fails log the reason, and no traceback."""
+        """Send the file; where it cannot be read log the reason, and no traceback."""
         try:
             await super().stream_response(send)
         except (TwofoldError, OSError) as error:
-            if self.download.error is None:  # the client left
+            if error is not self._failure:  # the client left
                 raise
             log.warning("a download was cut off: %s", error)
 
@@ -176,12 +186,10 @@ def send_file(request: Request, registry: Registry, found: ReadableFile) -> Resp
     headers["content-length"] = str(end - start)
     if request.method == "HEAD":
         return Response(None, status, headers)
-    if file.size > MAX_BUFFERED:
-        registry.blobs.check_intact(file.sha256)
     if file.size <= MAX_BUFFERED:
         return Response(registry.blobs.read(file.sha256)[start:end], status, headers)
-    chunks = registry.blobs.read_chunks(file.sha256, start, end)
-    return StreamingResponse(iterate_in_threadpool(chunks), status, headers)
+    parts = registry.blobs.stream(file.sha256, file.size, start, end)
+    return _StreamedFile(iterate_in_threadpool(parts), status, headers)
 
 
 def _parse_range(request: Request, etag: str, size: int) -> tuple[int, int] | None:
