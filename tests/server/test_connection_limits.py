@@ -6,9 +6,10 @@ import base64
 import hashlib
 import socket
 import time
+import tracemalloc
 import zipfile
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -18,7 +19,7 @@ import requests
 
 from tests.factories.packages import make_wheel, sha256_of
 from tests.server.conftest import Place, serve
-from twofold.server.http_protocol import ConnectionLimits, parse_proxies
+from twofold.server.http_protocol import MAX_PIPELINED, ConnectionLimits, parse_proxies
 
 
 @contextmanager
@@ -204,3 +205,42 @@ def test_files_are_served_byte_for_byte_whatever_they_hold(served: Place, tmp_pa
         headers = {"Range": f"bytes={start}-{start + 4096}"}
         part = requests.get(url, headers=headers, timeout=20)
         assert (part.status_code, part.content) == (206, stored[start : start + 4097])
+
+
+PAGE = b"GET /main/simple/ HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+@pytest.mark.parametrize("count", [MAX_PIPELINED, 5000])
+def test_some_requests_may_come_before_their_responses_and_then_the_connection_ends(
+    served: Place, count: int
+) -> None:
+    last = PAGE.replace(b"Host", b"Connection: close\r\nHost")
+    with connect(served) as client:
+        client.sendall(PAGE * count + last)
+        answer = read_answer(client)
+    assert answer.count(b"HTTP/1.1 200 OK") == MAX_PIPELINED + 1
+    assert answer.count(b"</html>") == MAX_PIPELINED + 1 and answer.endswith(b"</html>\n")
+
+
+def test_the_body_of_a_request_that_is_not_taken_reaches_no_other_one(served: Place) -> None:
+    post = b"POST /main/legacy/ HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc"
+    with connect(served) as client:
+        client.sendall(PAGE * MAX_PIPELINED + post * 200)
+        answer = read_answer(client)
+    assert answer.count(b"HTTP/1.1 200 OK") == MAX_PIPELINED
+    assert answer.count(b"HTTP/1.1 401 ") == 1
+
+
+def test_a_client_that_sends_requests_and_reads_nothing_takes_no_memory(served: Place) -> None:
+    """Ten megabytes of requests made some 300,000 of them wait, in a gigabyte."""
+    with ExitStack() as stack:
+        tracemalloc.start()
+        stack.callback(tracemalloc.stop)
+        for _ in range(3):
+            client = stack.enter_context(connect(served))
+            client.settimeout(0.1)
+            with suppress(OSError):
+                for _ in range(100):
+                    client.sendall(PAGE * 1000)
+        assert requests.get(f"{served.url}/healthz", timeout=20).status_code == 200
+        assert tracemalloc.get_traced_memory()[1] < 20 << 20

@@ -21,6 +21,10 @@ from twofold.server.slow_readers import SlowReaders
 from twofold.server.web.error_responses import REASON_HEADER, problem_response
 from twofold.server.web.request_body import MIN_BYTES_PER_SECOND
 
+#: Requests of one connection that may wait for the response before them. uvicorn reads on while
+#: they wait, so that a client who reads no response had them all kept.
+MAX_PIPELINED = 32
+
 #: The most connections: half of the files that the process may open, or this where that is unknown.
 DEFAULT_CONNECTIONS = 500
 
@@ -114,6 +118,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._unread = 0  # bytes that the parser keeps: part of a header, or of a chunk's extension
         self._discarded = 0  # bytes of a body that no request reads any more
         self._has_parsed = False
+        self._is_ending = False  # no request is taken any more
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Admit the connection, or refuse it."""
@@ -171,7 +176,8 @@ class HttpProtocol(HttpToolsProtocol):
         self._has_parsed = True
         if not self._is_responding:
             self._discarded += len(body)
-        super().on_body(body)
+        if not self._is_ending:
+            super().on_body(body)
 
     def on_chunk_complete(self) -> None:
         """Take the end of a chunk."""
@@ -180,7 +186,8 @@ class HttpProtocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         """End a request."""
         self._has_parsed = True
-        super().on_message_complete()
+        if not self._is_ending:
+            super().on_message_complete()
 
     def _count_head(self, *parts: bytes) -> None:
         self._has_parsed = True
@@ -199,8 +206,16 @@ class HttpProtocol(HttpToolsProtocol):
             self._refusal = Refused("url-too-long", text, "shorten the URL", 414)
 
     def on_headers_complete(self) -> None:
-        """Start the request, with a transport that adds the reason phrase to its head."""
+        """Start the request, with a transport that adds the reason phrase to its head.
+
+        Where too many wait already, the connection ends with the response to the last of them; a
+        client sends the others again (RFC 9112, 9.3.2).
+        """
         self._has_parsed = True
+        if len(self.pipeline) >= MAX_PIPELINED:
+            self._is_ending, self.cycle.keep_alive = True, False
+        if self._is_ending:
+            return
         self._stop_deadline()
         self._is_responding = True
         self.limits.set_waiting(self, False)
@@ -215,6 +230,8 @@ class HttpProtocol(HttpToolsProtocol):
         """Wait for the next request, unless one has come already."""
         has_next = bool(self.pipeline)
         super().on_response_complete()
+        if self.pipeline:
+            self.flow.pause_reading()
         if not has_next:
             self._is_responding = False
             self.limits.set_waiting(self, True)
