@@ -157,6 +157,9 @@ def check_changes_on_the_way(place: Place, folder: Path, s3: S3 | None) -> None:
         parts = place.registry.blobs.stream(digest, size, 0, size)
         received = next(parts)
         stored.write(bad)
+        if bad is None and s3 is None:  # an open file is there until it is closed
+            assert received + b"".join(parts) == stored.good
+            continue
         with pytest.raises((TwofoldError, FileNotFoundError)):
             for block in parts:
                 received += block

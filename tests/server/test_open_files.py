@@ -66,7 +66,7 @@ def test_a_blob_is_deleted_while_it_is_read(tmp_path: Path) -> None:
     digest = hashlib.sha256(source.read_bytes()).hexdigest()
     blobs = Blobs(str(tmp_path / "blobs"))
     blobs.put(digest, source)
-    chunks = blobs.read_chunks(digest, 0, 3_000_000)
+    chunks = blobs.stream(digest, 3_000_000, 0, 3_000_000)
     received = next(chunks)
     blobs.delete(digest)
     assert received + b"".join(chunks) == source.read_bytes()

@@ -25,6 +25,18 @@ class BlobVersion(NamedTuple):
     size: int
 
 
+class BlobReader(Protocol):
+    """An object that is read in parts. A local file can be deleted meanwhile."""
+
+    def read_part(self, start: int, end: int) -> tuple[bytes, BlobVersion]:
+        """Return the bytes from `start` to `end`, fewer at the object's end, and its version."""
+        ...
+
+    def close(self) -> None:
+        """Let it go."""
+        ...
+
+
 class BlobBackend(Protocol):
     """Objects by hash. Raises FileNotFoundError for a missing one, and StoreUnreachable."""
 
@@ -40,8 +52,8 @@ class BlobBackend(Protocol):
         """Return what `read` does, without a thread."""
         ...
 
-    def read_part(self, sha256: str, start: int, end: int) -> tuple[bytes, BlobVersion]:
-        """Return the bytes from `start` to `end`, fewer at the object's end, and its version."""
+    def open(self, sha256: str) -> BlobReader:
+        """Open an object to read it in parts. The caller closes it."""
         ...
 
     def find_version(self, sha256: str) -> BlobVersion:

@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from twofold.errors import StoreUnreachable, TwofoldError
 from twofold.extras import require_extra
-from twofold.server.store.blobs.backend import BlobVersion, StoredBlob, make_key
+from twofold.server.store.blobs.backend import BlobReader, BlobVersion, StoredBlob, make_key
 
 #: For an unreachable object store: an early 503 is better for clients than obstore's default of
 #: waiting for minutes.
@@ -65,13 +65,9 @@ class Bucket:
             version = _make_version(response.meta)
             return bytes(await response.bytes_async()), version
 
-    def read_part(self, sha256: str, start: int, end: int) -> tuple[bytes, BlobVersion]:
-        """Return the bytes from `start` to `end`, fewer at the object's end, and its version."""
-        with _ErrorTranslator("read"):
-            options = {"range": (start, end)}
-            response = self._obstore.get(self._store, make_key(sha256), options=options)
-            version = _make_version(response.meta)
-            return bytes(response.bytes()), version
+    def open(self, sha256: str) -> BlobReader:
+        """Open an object: each part is a request, so that no connection waits for a reader."""
+        return _ObjectReader(self._obstore, self._store, make_key(sha256))
 
     def find_version(self, sha256: str) -> BlobVersion:
         """Return the version of an object."""
@@ -105,6 +101,24 @@ class Bucket:
         """Check that the bucket can be listed now. Raises StoreUnreachable."""
         with _ErrorTranslator("list"):
             self._obstore.list_with_delimiter(self._store, prefix="blobs")
+
+
+class _ObjectReader:
+    def __init__(self, obstore: Any, store: Any, key: str) -> None:
+        self._obstore = obstore
+        self._store = store
+        self._key = key
+
+    def read_part(self, start: int, end: int) -> tuple[bytes, BlobVersion]:
+        """Return the bytes from `start` to `end`, fewer at the object's end, and its version."""
+        with _ErrorTranslator("read"):
+            options = {"range": (start, end)}
+            response = self._obstore.get(self._store, self._key, options=options)
+            version = _make_version(response.meta)
+            return bytes(response.bytes()), version
+
+    def close(self) -> None:
+        """Nothing is held."""
 
 
 def _make_version(meta: Any) -> BlobVersion:

@@ -10,14 +10,20 @@ import hashlib
 import json
 import logging
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from datetime import datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from twofold.errors import Refused, StoreUnreachable, TwofoldError
-from twofold.server.store.blobs.backend import BlobBackend, BlobVersion, StoredBlob, make_key
+from twofold.server.store.blobs.backend import (
+    BlobBackend,
+    BlobReader,
+    BlobVersion,
+    StoredBlob,
+    make_key,
+)
 from twofold.server.store.blobs.bucket import Bucket
 from twofold.server.store.blobs.folder import BlobFolder
 
@@ -122,9 +128,19 @@ class Blobs:
         object of a bucket is compared on its way: its last part comes only if all bytes were
         right. Everything else is compared before, and again when it changes meanwhile.
         """
+        reader = self._backend.open(sha256)
+        try:
+            return self._begin(sha256, reader, size, start, end)
+        except BaseException:
+            reader.close()
+            raise
+
+    def _begin(
+        self, sha256: str, reader: BlobReader, size: int, start: int, end: int
+    ) -> Iterator[bytes]:
         stop = min(start + PART, end)
         try:
-            first, version = self._backend.read_part(sha256, start, stop)
+            first, version = reader.read_part(start, stop)
         except StoreUnreachable:
             version = self._backend.find_version(sha256)
             if version.size > start:
@@ -134,50 +150,53 @@ class Blobs:
             self._compare(sha256, f"an object of {version.size} bytes", version)
         is_intact = self._is_known_intact(sha256, version)
         if self._bucket is not None and (start, end) == (0, size):
-            return self._compare_on(sha256, first, end, version)
+            return self._compare_on(sha256, reader, first, end, version)
         if not is_intact:
             self._compare(sha256, self.compute_hash(sha256), version)
-        return self._read_on(sha256, first, stop, end, version)
+        return self._read_on(sha256, reader, first, range(stop, end), version)
 
     def _read_on(
-        self, sha256: str, first: bytes, start: int, end: int, version: BlobVersion
+        self, sha256: str, reader: BlobReader, first: bytes, rest: range, version: BlobVersion
     ) -> Iterator[bytes]:
         """Yield the first part and those after it, of a version that was compared."""
-        yield first
-        while start < end:
-            block, found = self._backend.read_part(sha256, start, min(start + PART, end))
-            if found != version:
-                self.check_intact(sha256)
-                version = found
-                continue
-            start += len(block)
-            yield block
+        with closing(reader):
+            yield first
+            start, end = rest.start, rest.stop
+            while start < end:
+                block, found = reader.read_part(start, min(start + PART, end))
+                if found != version:
+                    self.check_intact(sha256)
+                    version = found
+                    continue
+                start += len(block)
+                yield block
 
     def _compare_on(
-        self, sha256: str, held: bytes, end: int, version: BlobVersion
+        self, sha256: str, reader: BlobReader, held: bytes, end: int, version: BlobVersion
     ) -> Iterator[bytes]:
         """Yield the first part and those after it, the last one when all bytes were compared."""
-        digest, start = hashlib.sha256(held), len(held)
-        while start < end:
-            block, found = self._backend.read_part(sha256, start, min(start + PART, end))
-            if not block:
-                break
+        with closing(reader):
+            digest, start = hashlib.sha256(held), len(held)
+            while start < end:
+                block, version = reader.read_part(start, min(start + PART, end))
+                if not block:
+                    break
+                yield held
+                digest.update(block)
+                held, start = block, start + len(block)
+            self._compare(sha256, digest.hexdigest(), version)
             yield held
-            version = found
-            digest.update(block)
-            held, start = block, start + len(block)
-        self._compare(sha256, digest.hexdigest(), version)
-        yield held
 
     def _read_all(self, sha256: str) -> Iterator[bytes]:
         """Yield all bytes in parts, whatever they are."""
         at, size = 0, self.size(sha256)
-        while at < size:
-            block, _ = self._backend.read_part(sha256, at, min(at + PART, size))
-            if not block:
-                return  # it has become shorter
-            at += len(block)
-            yield block
+        with closing(self._backend.open(sha256)) as reader:
+            while at < size:
+                block, _ = reader.read_part(at, min(at + PART, size))
+                if not block:
+                    return  # it has become shorter
+                at += len(block)
+                yield block
 
     def link(self, sha256: str, path: Path) -> None:
         """Make an object readable at a path: by a link to a local object, or as a copy.

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from twofold.server.store.blobs.backend import BlobVersion, StoredBlob, make_key
+from twofold.server.store.blobs.backend import BlobReader, BlobVersion, StoredBlob, make_key
 from twofold.shared_files import open_shared
 
 #: Size of one read while a file is copied (bytes).
@@ -59,12 +59,9 @@ class BlobFolder:
         """Return what `read` does: a small local file is there at once."""
         return self.read(sha256)
 
-    def read_part(self, sha256: str, start: int, end: int) -> tuple[bytes, BlobVersion]:
-        """Return the bytes from `start` to `end`, fewer at the file's end, and its version."""
-        handle = open_shared(self.folder / make_key(sha256), os.O_RDONLY)
-        with os.fdopen(handle, "rb", buffering=0) as file:
-            file.seek(start)
-            return file.read(end - start) or b"", _make_version(os.fstat(file.fileno()))
+    def open(self, sha256: str) -> BlobReader:
+        """Open an object; it stays readable when it is deleted. The caller closes it."""
+        return _FileReader(self.folder / make_key(sha256))
 
     def find_version(self, sha256: str) -> BlobVersion:
         """Return the version of an object."""
@@ -90,6 +87,20 @@ class BlobFolder:
         """Check that the folder exists. Raises FileNotFoundError."""
         if not self.folder.is_dir():
             raise FileNotFoundError(f"{self.folder}: no such folder")
+
+
+class _FileReader:
+    def __init__(self, path: Path) -> None:
+        self._file = os.fdopen(open_shared(path, os.O_RDONLY), "rb", buffering=0)
+
+    def read_part(self, start: int, end: int) -> tuple[bytes, BlobVersion]:
+        """Return the bytes from `start` to `end`, fewer at the file's end, and its version."""
+        self._file.seek(start)
+        return self._file.read(end - start) or b"", _make_version(os.fstat(self._file.fileno()))
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
 
 
 def _is_stored(target: Path, sha256: str) -> bool:
