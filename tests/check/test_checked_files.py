@@ -47,7 +47,7 @@ def test_the_cache_is_what_the_second_check_reads(tmp_path: Path) -> None:
     assert check_files([wheel]) == [mark]
 
 
-def test_another_content_name_neighbour_or_setting_is_checked_anew(tmp_path: Path) -> None:
+def test_another_content_name_neighbour_or_setting_is_checked_again(tmp_path: Path) -> None:
     wheel = write_wheel(tmp_path, BROKEN, with_fields())
     keys = {make_key([wheel], ()), make_key([wheel], ("*.pem",))}
     (tmp_path / "sub").mkdir()
@@ -91,3 +91,12 @@ def test_a_missing_file_has_no_key(tmp_path: Path) -> None:
     assert make_key([tmp_path / "none.whl"], ()) is None
     assert check_files([tmp_path / "none.whl"]) != []
     assert kept() == []
+
+
+def test_what_is_installed_later_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    wheel = write_wheel(tmp_path, GOOD, with_fields())
+    before = make_key([wheel], ())
+    assert make_key([wheel], ()) == before
+    (tmp_path / "site" / "rarely_seen-1.0.dist-info").mkdir(parents=True)
+    monkeypatch.syspath_prepend(str(tmp_path / "site"))
+    assert make_key([wheel], ()) != before

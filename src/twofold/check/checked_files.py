@@ -2,13 +2,14 @@
 
 `findings/KEY.json` in the checks' folder of the user's cache. KEY is computed from the files' names
 and bytes, from the allowed files, and from everything of this installation that may judge
-otherwise, so neither a file that was rebuilt nor another version of a rule gets an old answer.
+otherwise (what is installed beside twofold too), so neither a file that was rebuilt nor another version of a rule gets an old answer.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import sys
 from hashlib import file_digest, sha256
 
 from twofold import __version__
@@ -35,7 +36,7 @@ def make_key(paths: Sequence[Path], allow: Sequence[str]) -> str | None:
 
     from twofold.check.facts.model import interpreter_key
 
-    versions = [interpreter_key(), __version__, packaging.__version__]
+    versions = [interpreter_key(), __version__, packaging.__version__, *_list_installed()]
     try:
         files = sorted((path.name, _hash_file(path)) for path in paths)
     except OSError:
@@ -61,6 +62,17 @@ def save_findings(key: str, findings: Sequence[Finding]) -> None:
         prune(folder)
         rows = [[f.code, f.severity, f.message, f.hint, f.where] for f in findings]
         write_entry(path, json.dumps({"findings": rows}).encode())
+
+
+def _list_installed() -> list[str]:
+    """`NAME-VERSION.dist-info` of what is installed: a module that it has is not missing."""
+    found: list[str] = []
+    for folder in sys.path:
+        try:
+            found += [name for name in os.listdir(folder) if name.endswith("-info")]
+        except OSError:  # a zip file, or a folder that is missing
+            continue
+    return sorted(found)
 
 
 def _hash_file(path: Path) -> str:
