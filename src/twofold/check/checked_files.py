@@ -2,7 +2,8 @@
 
 `findings/KEY.json` in the checks' folder of the user's cache. KEY is computed from the files' names
 and bytes, from the allowed files, and from everything of this installation that may judge
-otherwise (what is installed beside twofold too), so neither a file that was rebuilt nor another version of a rule gets an old answer.
+otherwise, other distributions included. So neither a rebuilt file nor another version of a rule
+gets an old answer.
 """
 
 from __future__ import annotations
