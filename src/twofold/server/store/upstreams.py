@@ -242,13 +242,17 @@ def _to_pin(row: Row[Any]) -> Pin:
     )
 
 
-def list_pins_of(db: Connection, channel_id: int, key: str) -> dict[str, Pin]:
+def list_pins_of(
+    db: Connection, channel_id: int, key: str, only_refused: bool = False
+) -> dict[str, Pin]:
     """Return filename -> pin of the files that a project's page (`key`) lists or listed."""
     query = select(upstream_pins).where(
         upstream_pins.c.channel_id == channel_id,
         upstream_pins.c.subdir == "",
         upstream_pins.c.key == key,
     )
+    if only_refused:
+        query = query.where(upstream_pins.c.refused.is_not(None))
     return {row.filename: _to_pin(row) for row in db.execute(query)}
 
 

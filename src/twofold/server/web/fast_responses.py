@@ -35,7 +35,7 @@ _SESSION = SESSION_COOKIE.encode()
 _READ_HEADERS = (b"accept", b"if-none-match", b"authorization", b"x-api-key", b"user-agent")
 
 #: The largest response that is kept to be repeated (bytes).
-MAX_REPEATED = 4 << 20
+MAX_REPEATED = 32 << 20
 
 #: Headers of a whole body, which 304 does not have.
 _BODY_HEADERS = {b"content-length", b"content-type"}

@@ -87,7 +87,7 @@ def find_refusals(
 def _find_refused_content(
     db: Connection, channel: Channel, upstream: Upstream, key: str
 ) -> dict[str, str]:
-    pins = upstreams.list_pins_of(db, channel.id, key)
+    pins = upstreams.list_pins_of(db, channel.id, key, only_refused=True)
     found = {name: Refusal.find(pin, upstream.policy) for name, pin in pins.items()}
     return {name: refusal.message for name, refusal in found.items() if refusal is not None}
 
