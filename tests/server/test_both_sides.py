@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.factories.packages import make_wheel
+from tests.factories.packages import make_conda, make_wheel
 from tests.server.conftest import Place
 from tests.servers.upstream import StaticServer, add_upstream
 from tests.servers.upstream_reads import JSON, files_of
+from twofold.index.folder import index_folder
 from twofold.server.proxy import config
 from twofold.server.proxy.policy import Policy
 
@@ -93,3 +94,30 @@ def test_a_private_name_is_not_requested_by_pages_for_people(
 ) -> None:
     assert "project/acme-tools" not in front.get(path).text
     assert static.requested == []
+
+
+def test_searches_list_the_packages_of_a_conda_upstream_and_ask_it_nothing(
+    served: Place, static: StaticServer, tmp_path: Path
+) -> None:
+    """Packages of the indexes that clients read; private ones never, and each has a page."""
+    for name in ("cfitsio", "python_fits", "acme-fits", "fits-of-ours"):
+        package = make_conda(tmp_path / name, name, "4.0")
+        target = static.folder / "channel" / "noarch" / package.name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(package.read_bytes())
+    index_folder(static.folder / "channel")
+    add_upstream(served, f"{static.url}/channel", "conda", "acme")
+    served.publish(make_wheel(tmp_path, "fits_of_ours", "1.0"))
+    served.get("/main/noarch/repodata_shards.msgpack.zst").raise_for_status()
+    static.requested.clear()
+    hits = {hit["name"]: hit for hit in served.get("/api/search?name=fits").json()}
+    assert set(hits) == {"cfitsio", "python_fits", "fits_of_ours"}
+    assert hits["cfitsio"]["conda_platforms"] == ["noarch"]
+    text = served.get("/main?q=fits").text
+    assert "/main/project/cfitsio" in text and "acme-fits" not in text
+    assert static.requested == []
+    page = served.get("/main/project/python_fits").text
+    assert "noarch/python_fits-4.0" in page and "conda install" in page
+    assert "pip install" not in page
+    assert served.get("/main/project/acme-fits").status_code == 404
+    assert not any("acme" in path for path in static.requested)

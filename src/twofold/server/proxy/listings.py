@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from urllib.parse import quote
 
 from twofold.artifact import Kind
@@ -15,9 +16,15 @@ from twofold.server.context import Registry, require_channel
 from twofold.server.model import Action, Actor, Channel, View
 from twofold.server.pages.page_updates import MAIN
 from twofold.server.pages.project_json import ReleaseFile, describe_stored
-from twofold.server.proxy import metadata_cache, offered_wheels, remote_files, upstream_simple
+from twofold.server.proxy import (
+    conda_listings,
+    metadata_cache,
+    offered_wheels,
+    remote_files,
+    upstream_simple,
+)
 from twofold.server.proxy.fetch import FileRequest, find_fetchable, find_refusals, has_upstream
-from twofold.server.proxy.metadata_cache import PYPI
+from twofold.server.proxy.metadata_cache import CONDA, PYPI
 from twofold.server.proxy.remote_files import RemoteFile, RemoteProject
 from twofold.server.proxy.upstream_simple import QUARANTINED
 from twofold.server.registry import administration
@@ -36,10 +43,16 @@ log = logging.getLogger("twofold.server")
 #: The most names that a search finds in the upstreams.
 MAX_FOUND = 100
 
+#: The last time of a record that is shown (milliseconds): the year 9999.
+MAX_TIMESTAMP = 253_402_300_799_000
+
 
 @dataclass(frozen=True)
 class RemoteListing:
-    """A file of an upstream that nobody fetched; `refused` is why it is not served, or ''."""
+    """A file of an upstream that nobody fetched; `refused` is why it is not served, or ''.
+
+    `subdir` is that of a conda package, '' on the PyPI side.
+    """
 
     filename: str
     version: str
@@ -49,6 +62,7 @@ class RemoteListing:
     uploaded: str
     yanked: str | None
     refused: str
+    subdir: str = ""
 
 
 def list_release_files(registry: Registry, view: View, name: str, base: str) -> list[ReleaseFile]:
@@ -118,28 +132,53 @@ def list_remote(
     with registry.database.read() as db:
         channel = require_channel(db, view.actor, view.channel, Action.READ)
         project = channels.find_project(db, channel.id, key)
+    if project is not None and project.status == QUARANTINED:
+        return [], RemoteProject()
+    packages = conda_listings.list_packages(registry, channel, name)
+    listed = [_describe_package(subdir, file) for subdir, file in packages]
     try:
         remote, upstream = metadata_cache.find_project(registry, channel, key)
     except (Unreachable, Refused) as error:
         log.warning("the upstream of %s was not read for %s: %s", channel.name, key, error)
-        return [], RemoteProject()
-    if upstream is None or (project is not None and project.status == QUARANTINED):
-        return [], remote
+        return _sort_newest_first(listed), RemoteProject()
+    if upstream is None:
+        return _sort_newest_first(listed), remote
     refused = find_refusals(registry, channel, upstream, key, remote.files)
     known: set[str] = set()
     if project is not None:
         with registry.database.read() as db:
             known = list_all_filenames(db, project.id)
-    listed = [
+    listed += [
         _describe(file, refused.get(file.filename, ""))
         for file in remote.files
         if file.filename not in known
     ]
-    order = {
-        version: place
-        for place, version in enumerate(sort_newest_first({one.version for one in listed}, ()))
-    }
-    return sorted(listed, key=lambda one: (order[one.version], one.filename)), remote
+    return _sort_newest_first(listed), remote
+
+
+def _sort_newest_first(listed: list[RemoteListing]) -> list[RemoteListing]:
+    newest_first = sort_newest_first({one.version for one in listed}, ())
+    order = {version: place for place, version in enumerate(newest_first)}
+    return sorted(listed, key=lambda one: (order[one.version], one.filename))
+
+
+def _describe_package(subdir: str, file: RemoteFile) -> RemoteListing:
+    size, at = file.entry.get("size"), file.entry.get("timestamp")
+    return RemoteListing(
+        file.filename,
+        str(file.entry["version"]),
+        file.sha256,
+        f"{subdir}/{quote(file.filename)}",
+        size if isinstance(size, int) else None,
+        _format_time(at) if type(at) is int and 0 < at < MAX_TIMESTAMP else "",
+        None,
+        "",
+        subdir,
+    )
+
+
+def _format_time(milliseconds: int) -> str:
+    return f"{datetime.fromtimestamp(milliseconds / 1000, UTC):%Y-%m-%d %H:%M}"
 
 
 def _describe(file: RemoteFile, refused: str) -> RemoteListing:
@@ -160,14 +199,22 @@ def search(registry: Registry, actor: Actor, query: SearchQuery) -> list[SearchH
     """Return the projects that match in all readable channels, those of upstreams last."""
     hits = search_with_versions(registry, actor, query)
     for channel in administration.list_readable_channels(registry, actor):
-        if len(hits) < MAX_HITS and has_upstream(registry, channel.name, PYPI):
+        kinds = [kind for kind in (PYPI, CONDA) if has_upstream(registry, channel.name, kind)]
+        if len(hits) < MAX_HITS and kinds:
             names = search_remote(registry, View(actor, channel.name), query.text)
             found = [SearchHit(channel, ProjectSummary(name, name, "")) for name in names]
             hits += found[: MAX_HITS - len(hits)]
+    text, packages = normalize_name(query.text.strip()), dict[int, dict[str, set[str]]]()
     with registry.database.read() as db:
         for hit in hits:
             if has_upstream(registry, hit.channel.name, PYPI):
                 _add_remote(db, hit)
+            if has_upstream(registry, hit.channel.name, CONDA):
+                if hit.channel.id not in packages:
+                    found_in = conda_listings.search_packages(db, hit.channel, text)
+                    packages[hit.channel.id] = found_in
+                subdirs = packages[hit.channel.id].get(hit.project.name, ())
+                hit.project.subdirs.update(subdirs)
     return hits
 
 
@@ -199,7 +246,8 @@ def _add_remote(db: Connection, hit: SearchHit) -> None:
 def search_remote(registry: Registry, view: View, text: str) -> list[str]:
     """Return names of upstream projects that the channel lacks: known ones, and one named exactly.
 
-    An index cannot be searched, so these are the projects that somebody asked for.
+    An index cannot be searched, so these are the projects that somebody asked for; of conda
+    upstreams those of the indexes that clients read.
     """
     key = normalize_name(text.strip())
     with registry.database.read() as db:
@@ -209,7 +257,11 @@ def search_remote(registry: Registry, view: View, text: str) -> list[str]:
         here = {key, *found} & channels.list_names(db, channel.id)
         own = {one for one in here if channels.find_project(db, channel.id, one) is not None}
         found -= filter_private(db, channel, found) | own
-    if key and key not in own | found and _is_upstream(registry, channel, key):
+        packages = conda_listings.search_packages(db, channel, key) if key else {}
+        named = {normalize_name(name) for name in packages}
+        here = channels.list_names(db, channel.id)
+        found |= {name for name in packages if not {name, normalize_name(name)} & here}
+    if key and key not in own | found | named and _is_upstream(registry, channel, key):
         found.add(key)
     return sorted(found, key=lambda one: (one != key, one))[:MAX_FOUND]
 

@@ -63,6 +63,23 @@ def search_projects(db: Connection, channel_id: int, text: str, limit: int) -> l
     return list(dict.fromkeys(db.execute(query).scalars()))
 
 
+def list_indexes(db: Connection, upstream: Upstream) -> dict[str, CachedResponse]:
+    """Return subdir -> the cached index of a conda upstream: with `/` its shard index."""
+    of_upstream = (
+        upstream_pages.c.channel_id == upstream.channel_id,
+        upstream_pages.c.kind == upstream.kind,
+        upstream_pages.c.upstream == upstream.name,
+    )
+    is_shard = upstream_pages.c.key.like("%/_%")
+    query = select(upstream_pages).where(*of_upstream, ~is_shard).order_by(upstream_pages.c.key)
+    return {
+        row.key: CachedResponse(
+            bytes(row.body), row.digest, from_text(row.checked_at), row.validator
+        )
+        for row in db.execute(query)
+    }
+
+
 def expire_responses(db: Connection, channel_id: int, keys: Sequence[str]) -> int:
     """Let cached responses be revalidated at the next request: of some keys, or of all (none).
 

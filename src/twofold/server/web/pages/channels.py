@@ -59,7 +59,7 @@ def show_channel(request: Request) -> Response:
         page = list_projects_page(registry, actor, channel.name, order, number)
     names = sorted(set(labels.list_labels(registry, actor, channel.name)) - {"main"})
     address = _make_address(request, channel)
-    asks = q.strip() and releases.find_upstream_sides(registry, channel)[0]
+    asks = q.strip() and any(releases.find_upstream_sides(registry, channel))
     values = {
         "channel": channel,
         "address": address,

@@ -91,6 +91,7 @@ def _show(request: Request, version: str | None) -> Response:
         "max_releases": MAX_RELEASES,
         "remote": [_describe_remote(one) for one in remote[:MAX_REMOTE]],
         "more_remote": len(remote) > MAX_REMOTE,
+        "remote_kinds": {"conda" if one.subdir else "pip" for one in remote},
         "remote_version": remote[0].version if remote else "",
         "upstream": upstream,
         "format_date": format_date,
@@ -100,7 +101,9 @@ def _show(request: Request, version: str | None) -> Response:
         page = _Page(registry, channel, project, shown, (address, base))
         values |= page.describe(actor, is_pinned=version is not None)
     else:
-        wanted = Wanted(pip_name=str(getattr(project, "key", "") or normalize_name(path["name"])))
+        has_python = any(not one.subdir for one in remote)
+        pip_name = str(getattr(project, "key", "") or normalize_name(path["name"]))
+        wanted = Wanted(pip_name if has_python else "", "" if has_python else path["name"])
         values |= {**_NOTHING, "lines": write_lines(address, wanted) if remote else {}}
     return render(request, "project.html", values, public=channel.public)
 
@@ -141,7 +144,7 @@ def _find_project(
 
 def _describe_remote(one: RemoteListing) -> dict[str, Any]:
     return {
-        "name": one.filename,
+        "name": f"{one.subdir}/{one.filename}" if one.subdir else one.filename,
         "url": one.url,
         "size": format_size(one.size) if one.size is not None else "",
         "at": one.uploaded,
