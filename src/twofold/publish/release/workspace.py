@@ -170,22 +170,16 @@ def has_changed(member: Member, members: Sequence[Member]) -> bool:
 
 
 def raise_requirements(members: Sequence[Member], raised: Member, version: str) -> list[Path]:
-    """Raise the other members' requirements of a member to its new version; returns the files.
+    """Raise the other members' requirements of a member to its new version; returns the files."""
+    from twofold.publish.release.member_requirements import raise_in_document
 
-    `==`, `>=` and `~=` of the old version are raised; other specifiers stay.
-    """
-    name = "[-_.]+".join(map(re.escape, re.split(r"[-_.]+", raised.name)))
-    pattern = re.compile(
-        rf"""((["']){name}(?:\[[^\]"']*\])?\s*\(?(?:==|>=|~=)\s*){re.escape(raised.version)}(?![\w.])""",
-        re.I,
-    )
     changed = []
     for member in members:
         file = member.folder / "pyproject.toml"
         if member.folder == raised.folder or not file.is_file():
             continue
         text = read_text(file)
-        after = pattern.sub(rf"\g<1>{version}", text)
+        after = raise_in_document(text, parse_toml(file, text), raised.name, version)
         if after != text:
             data = after.encode("utf-8", errors="surrogateescape")
             write_atomically(file, data, file.stat().st_mode & 0o7777)
