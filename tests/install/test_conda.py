@@ -80,6 +80,25 @@ def test_what_is_installed_stays_when_more_is_requested(channel: Path, tmp_path:
     assert names(found) == [("car", "1.0"), ("engine", "1.0")]
 
 
+@pytest.mark.parametrize(
+    ("spec", "wanted"),
+    [("engine", "2.0"), ("Engine >=1", "2.0"), ("engine <2", "1.0"), ("boat2", "1.0")],
+)
+def test_with_upgrade_what_is_named_is_replaced_and_nothing_else(
+    channel: Path, tmp_path: Path, spec: str, wanted: str
+) -> None:
+    from rattler.index import index_fs
+
+    package(channel, "boat2", "1.0", "engine")
+    asyncio.run(index_fs(channel))
+    prefix = tmp_path / "environment"
+    install_into_prefix(["engine=1.0"], [channel], prefix, cache=tmp_path / "cache")
+    stays = install_into_prefix(["engine"], [channel], prefix, cache=tmp_path / "cache")
+    assert names(stays) == [("engine", "1.0")]
+    found = install_into_prefix([spec], [channel], prefix, cache=tmp_path / "cache", upgrade=True)
+    assert dict(names(found))["engine"] == wanted
+
+
 def test_a_relative_prefix_is_made_where_the_user_stands(
     channel: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -180,6 +180,26 @@ def test_the_command_installs_from_a_registry_address(
     assert reported(Path(ran.json["python"]), "private") == "1.0\n"
 
 
+@both_installers
+def test_with_upgrade_the_newest_release_replaces_an_older_one_but_not_its_dependencies(
+    twofold: Callable[..., Any], tmp_path: Path, served: Callable[[Path], str], installer: str
+) -> None:
+    make_wheel(tmp_path / "ours", "private", "1.0", "engine")
+    make_wheel(tmp_path / "ours", "engine", "1.0")
+    words = ["install", "private", "--venv", "env", "--json"]
+    words += ["--uv"] if installer == "uv" else []
+    assert twofold(*words, "--from", served(tmp_path / "ours")).code == 0
+    make_wheel(tmp_path / "ours", "private", "2.0", "engine")
+    make_wheel(tmp_path / "ours", "engine", "2.0")
+    words += ["--from", served(tmp_path / "ours")]
+    ran = twofold(*words)
+    python = Path(ran.json["python"])
+    assert reported(python, "private") == "1.0\n"
+    ran = twofold(*words, "-U")
+    assert ran.code == 0, ran.err
+    assert (reported(python, "private"), reported(python, "engine")) == ("2.0\n", "1.0\n")
+
+
 def test_the_command_installs_from_a_folder_that_is_an_index(
     twofold: Callable[..., Any], tmp_path: Path
 ) -> None:

@@ -27,6 +27,9 @@ def parser() -> argparse.ArgumentParser:
     where.add_argument("--venv", type=Path, metavar="DIR", help="a virtual environment")
     where.add_argument("--conda", type=Path, metavar="DIR", help="a conda environment")
     words.add_argument("--uv", action="store_true", help="--venv: install with uv, not pip")
+    words.add_argument(
+        "--upgrade", "-U", action="store_true", help="replace older releases of the NAMEs"
+    )
     words.add_argument("--only", action="store_true", help="install from --from and --channel only")
     words.add_argument(
         "--python", metavar="PYTHON", help="--venv: an interpreter; --conda: a version (3.12)"
@@ -59,6 +62,7 @@ def _venv(args: argparse.Namespace) -> int:
         only_index=args.only,
         installer="uv" if args.uv else "pip",
         python=Path(args.python) if args.python else None,
+        upgrade=args.upgrade,
     )
     with interrupt_on_sigterm():  # so that pip's netrc file is removed
         python = install_into_venv(args.venv, wanted)
@@ -97,6 +101,7 @@ def _conda(args: argparse.Namespace) -> int:
         args.conda,
         logins=logins,
         add_conda_forge=not args.only,
+        upgrade=args.upgrade,
     )
     if outcome.note:
         note(f"note: {outcome.note}")

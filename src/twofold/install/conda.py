@@ -40,14 +40,15 @@ def install_into_prefix(
     *,
     logins: Mapping[str, Login] | None = None,
     cache: Path | None = None,
+    upgrade: bool = False,
 ) -> list[InstalledPackage]:
     """Solve `specs` (MatchSpecs) and link them into `prefix`, created if missing.
 
     `channels` are URLs, folders or names (`conda-forge`), the first with the highest priority: a
     package that a channel has is not taken from a later one. Packages already in the prefix are
-    kept, in their version if the solver can. `logins` are the credentials of private channels by
-    URL; each is sent to URLs below it only. Link scripts are not run. Returns the whole
-    environment, sorted by name.
+    kept, in their version if the solver can; with `upgrade` not those of `specs`. `logins` are the
+    credentials of private channels by URL; each is sent to URLs below it only. Link scripts are
+    not run. Returns the whole environment, sorted by name.
 
     Raises TwofoldError with the solver's reason if there is no solution, Unreachable if a
     channel does not respond, SubprocessFailed if linking fails.
@@ -61,6 +62,7 @@ def install_into_prefix(
                 prefix.absolute(),
                 logins or {},
                 cache or Path(get_cache_dir()),
+                upgrade,
             )
         )
     except TwofoldError as error:
@@ -132,12 +134,17 @@ def _make_channel_url(channel: str | Path) -> str:
 
 
 async def _install(
-    specs: list[str], channels: list[str], prefix: Path, logins: Mapping[str, Login], cache: Path
+    specs: list[str],
+    channels: list[str],
+    prefix: Path,
+    logins: Mapping[str, Login],
+    cache: Path,
+    upgrade: bool,
 ) -> list[InstalledPackage]:
     rattler = import_rattler()
     client, gateway = _open_gateway(logins, cache)
     present = _read_installed(prefix)
-    records = await _solve(specs, channels, gateway, present)
+    records = await _solve(specs, channels, gateway, present, upgrade)
     try:
         await rattler.install(
             records,
@@ -225,17 +232,19 @@ def _read_installed(prefix: Path) -> list[PrefixRecord]:
 
 
 async def _solve(
-    specs: list[str], channels: list[str], gateway: Any, present: list[PrefixRecord]
+    specs: list[str], channels: list[str], gateway: Any, present: list[PrefixRecord], upgrade: bool
 ) -> list[RepoDataRecord]:
     import rattler
 
     wanted = specs + [record.name.normalized for record in present]
     with _explain_errors(specs, channels):
+        matched = [rattler.MatchSpec(spec).name for spec in specs if upgrade]
+        named = {name.normalized for name in matched if name is not None}
         return await rattler.solve(
             sources=channels,
             specs=wanted,
             gateway=gateway,
-            locked_packages=present,
+            locked_packages=[one for one in present if one.name.normalized not in named],
             virtual_packages=rattler.VirtualPackage.detect(),
         )
 

@@ -69,7 +69,7 @@ def install_or_repack(
     *,
     logins: Mapping[str, Login] | None = None,
     add_conda_forge: bool = True,
-    cache: Path | None = None,
+    upgrade: bool = False,
 ) -> InstallResult:
     """Install from `channels`, then conda-forge; without a python there, with this machine's.
 
@@ -79,7 +79,7 @@ def install_or_repack(
     """
 
     def install(places: Sequence[str | Path]) -> list[InstalledPackage]:
-        return install_into_prefix(specs, places, prefix, logins=logins, cache=cache)
+        return install_into_prefix(specs, places, prefix, logins=logins, upgrade=upgrade)
 
     wide = [*channels, *([COMMON_CHANNEL] if COMMON_CHANNEL not in channels else [])]
     try:
@@ -89,12 +89,12 @@ def install_or_repack(
             raise
         missing = f"{COMMON_CHANNEL} cannot be reached"
     except TwofoldError:
-        if add_conda_forge or has_package("python", channels, logins or {}, cache):
+        if add_conda_forge or has_package("python", channels, logins or {}):
             raise
         missing = "no channel has a Python"
     with temporary_folder("twofold-channel-") as folder:
         try:
-            repack_python(folder, cache=cache)
+            repack_python(folder)
             index_channel(folder)
             found = install([*(one for one in channels if one != COMMON_CHANNEL), folder])
         except TwofoldError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import venv
@@ -34,7 +35,8 @@ class PipInstall:
 
     `requirements` are PEP 508 requirements or paths of wheels. `index` is the simple index with
     precedence for every project it has; other dependencies come from pip's configured indexes,
-    unless `only_index`. `login` is the login of a private index.
+    unless `only_index`. `login` is the login of a private index. With `upgrade` the newest release
+    of what is named replaces an older one; its dependencies stay as long as they suffice.
     """
 
     requirements: Sequence[str]
@@ -43,6 +45,7 @@ class PipInstall:
     only_index: bool = False
     installer: Installer = "pip"
     python: Path | None = None
+    upgrade: bool = False
 
 
 def install_into_venv(environment: Path, wanted: PipInstall) -> Path:
@@ -158,6 +161,7 @@ def _make_pip_command(python: Path, wanted: PipInstall) -> tuple[list[str], dict
     """Use our own environment's pip for the other environment, which needs none."""
     command = [sys.executable, "-m", "pip", "--python", str(python), "install"]
     command += ["--disable-pip-version-check", "--quiet", "--no-input"]
+    command += ["--upgrade"] if wanted.upgrade else []
     extra: dict[str, str] = {}
     if wanted.index:
         extra["PIP_INDEX_URL"] = wanted.index
@@ -180,6 +184,9 @@ def _make_uv_command(python: Path, wanted: PipInstall) -> tuple[list[str], dict[
     if uv is None:
         raise TwofoldError("neither pip nor uv is installed", "install pip or uv")
     command = [uv, "pip", "install", "--python", str(python), "--quiet"]
+    if wanted.upgrade:  # uv's --upgrade would upgrade every dependency too, unlike pip's
+        names = [re.split(r"[^\w.-]", one.strip(), maxsplit=1)[0] for one in wanted.requirements]
+        command += [f"--upgrade-package={name}" for name in names]
     extra = {"UV_INDEX_STRATEGY": "first-index"}
     if wanted.index:
         sources = PipSources((), ()) if wanted.only_index else read_pip_sources()
