@@ -40,5 +40,8 @@ def _say(url: str, token: str | None) -> None:
     if token:
         print(f"token of 'owner' (shown this once): {token}", flush=True)
         note(f"  twine upload --repository-url {url}/main/legacy/ -u __token__ -p TOKEN dist/*")
-    note(f"  pip install --index-url {url}/main/simple/ NAME")
+    # Not --extra-index-url: pip would take the higher version of either index.
+    note(f"  twofold install NAME --from {url}/main --venv DIR")
+    note(f"  uv pip install --index {url}/main/simple/ NAME")
+    note(f"  pip install --index-url {url}/main/simple/ NAME   (if all that it requires is there)")
     note(f"  conda install -c {url}/main NAME")
