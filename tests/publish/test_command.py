@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.factories.releases import Release, hash_file
+from tests.factories.releases import Release, hash_file, make_wheel
 from tests.servers.package_servers import TOKEN, PrefixServer, run_server
 from twofold.cli import main
 from twofold.publish.addresses import is_on_loopback
@@ -308,3 +308,16 @@ def test_a_declined_question_is_no_error(release: Release, tmp_path: Path) -> No
     os.close(ours)
     assert b"error:" not in shown
     assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_is_shown_where_it_is_and_several_versions_are_noted(
+    twofold: Callable[..., Any], tmp_path: Path
+) -> None:
+    (tmp_path / "here").mkdir()
+    wheels = [make_wheel(tmp_path, "demo", version) for version in ("1.0.0", "1.1.0")]
+    ran = twofold("publish", *wheels, "--to", "../out", "--dry-run", cwd=tmp_path / "here")
+    assert ran.code == 0, ran.err
+    assert f"to ../out ({(tmp_path / 'out').resolve()}), a folder" in ran.out
+    assert "note: several versions of demo: 1.0.0, 1.1.0" in ran.err
+    single = twofold("publish", wheels[0], "--to", "../out", "--dry-run", cwd=tmp_path / "here")
+    assert "several" not in single.err

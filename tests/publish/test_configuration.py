@@ -253,7 +253,7 @@ def test_folders_are_written_as_paths(tmp_path: Path, monkeypatch: pytest.Monkey
     words = ["./new/main", "../new", str(tmp_path / "x/y"), "~/channel", "out.d", "out.d/"]
     urls = [target.url for target in resolve_targets(words, {})]
     wanted = ["new/main", "../new", "x/y", "channel", "out.d"]
-    assert urls == [str(tmp_path / path) for path in wanted]
+    assert urls == [str((tmp_path / path).resolve()) for path in wanted]
 
 
 @pytest.mark.parametrize(

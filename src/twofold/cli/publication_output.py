@@ -32,8 +32,23 @@ def show_plan(publication: Publication, as_json: bool, is_dry_run: bool) -> None
         return
     is_refused = not is_dry_run and publication.is_refused
     _print_findings(publication, with_errors=not is_refused)
+    for line in _list_mixed_versions(publication):
+        note(line)
     if not is_refused:
         print_plan(publication.plan, sys.stdout if is_dry_run else sys.stderr)
+
+
+def _list_mixed_versions(publication: Publication) -> list[str]:
+    """A note for each project of which several versions are uploaded: dist/ keeps older files."""
+    versions: dict[str, dict[str, None]] = {}
+    for step in publication.plan.uploads:
+        artifact = step.file.artifact
+        versions.setdefault(artifact.name, {})[artifact.version] = None
+    return [
+        f"note: several versions of {name}: {', '.join(found)}"
+        for name, found in versions.items()
+        if len(found) > 1
+    ]
 
 
 def _print_findings(publication: Publication, *, with_errors: bool) -> None:

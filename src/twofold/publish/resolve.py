@@ -87,7 +87,7 @@ def _resolve(name: str, known: dict[str, TargetSettings]) -> TargetSettings:
                 f"'{bare}' is neither a URL nor an existing folder",
                 f"write {guess} for a server, or ./{bare} for a new folder",
             )
-        return TargetSettings(name, str(Path(name).expanduser().absolute()), "folder")
+        return TargetSettings(name, str(Path(name).expanduser().resolve()), "folder")
     raise _unknown_target(name, known)
 
 
@@ -123,7 +123,7 @@ def _parse_address(word: str, scheme: str, rest: str) -> TargetSettings:
     if kind == "folder":
         from urllib.request import url2pathname
 
-        return TargetSettings(word, str(Path(url2pathname(parts.path)).absolute()), "folder")
+        return TargetSettings(word, str(Path(url2pathname(parts.path)).resolve()), "folder")
     # Upload URLs are used as they are written, as twine and uv do: servers differ in the slash.
     url = bare.url if KINDS[kind].is_uploaded_by_twine else bare.url.rstrip("/")
     settings = TargetSettings(
