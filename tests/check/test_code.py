@@ -331,6 +331,28 @@ def test_imports_in_functions_and_under_conditions_are_judged_mildly(
 
 
 @pytest.mark.parametrize(
+    "source",
+    [
+        "if TYPE_CHECKING:\n    from numbers import _IntegralLike as I\n__all__ = ['I']",
+        "if TYPE_CHECKING:\n    I = int\n__all__ = ['I', 'TYPE_CHECKING']",
+    ],
+)
+def test_a_name_in_all_that_only_type_checkers_see_is_a_warning(
+    project: Callable[..., Path], source: str
+) -> None:
+    root = project(code(f"from typing import TYPE_CHECKING\n{source}"))
+    assert severities(root) == {"TF104": "warning"}
+
+
+def test_a_version_of_the_project_whose_place_it_takes_is_a_warning(
+    project: Callable[..., Path],
+) -> None:
+    source = "VERSION_STRING = '1.0.0'\n__version__ = '2.2.8'"
+    assert severities(project(code(source))) == {"TF103": "warning"}
+    assert severities(project(code("__version__ = '2.2.8'"), name="other")) == {"TF103": "error"}
+
+
+@pytest.mark.parametrize(
     ("line", "files", "message"),
     [
         ("from .a import Missing", {"a": "def f(): ..."}, "pkg.a has no 'Missing'"),

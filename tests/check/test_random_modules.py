@@ -157,6 +157,11 @@ def test_text_and_tree_show_the_same_of_many_random_modules(source: str) -> None
         "def f():\n    global alpha",  # no line end behind the last name
         "x = (b := 1)\\\r\n",
         "x: a[int,\n  b, *c]\n",
+        "a[(b := 1), *c]\n",
+        "\ufeffa[(b := 1), *c]\n",
+        "a[(b := 1),\n*é]\n",
+        "import __version__\n__version__ = 'a' 'b'\n",
+        "def f():\n    global __version__, é\n__version__ = 'a'\n",
         "match ...:\n    case 1: pass\n",
         "def f():\n    __version__ = '2'\n__version__ = '1'\n",
     ],

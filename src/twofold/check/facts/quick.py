@@ -42,12 +42,14 @@ class QuickFacts:
             conditions = list(parse.find_conditions(outline.tree.body))
             self.imports = tuple(parse.mark_optional(self.imports, conditions))
             self.assigned_elsewhere = parse.find_attribute_assignments(outline.tree)
-            if not self.version[1]:
+            if all(name != "__version__" for name, _ in outline.names):
                 self.version = parse.find_version(outline.tree)
             if self.exported is None:
                 self.exported = find_dunder_all(outline.tree)
         if any(name == "__version__" for name, _ in outline.further):
             self.version = ("", 0)  # a function sets it
+        elif self.version[1] and not outline.is_sure_of_names:
+            self.version = self.full.version
 
     @cached_property
     def full(self) -> Facts:

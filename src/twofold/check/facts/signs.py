@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 #: A star after a comma or a bracket, or at the beginning of a line: behind a `[` it may be new
 #: (`a[b, *c]`).
-_STAR = expression(rb"[\[,][ \t]*\*[ \t]*[\w(\[]")
-_STAR_FIRST = expression(rb"[ \t]*\*[ \t]*[\w(\[]")
+_STAR = expression(rb"[\[,][ \t]*\*[ \t]*[\w(\[\x80-\xff]")
+_STAR_FIRST = expression(rb"[ \t]*\*[ \t]*[\w(\[\x80-\xff]")
 _TEMPLATE = expression(rb"\b(?:[tT][rR]?|[rR][tT])[\"\']")
 _NEW_WORDS = [b":=", *map(str.encode, BUILTINS)]
 #: An f-string on one line with its own quote, a backslash, a comment or a line end inside braces;

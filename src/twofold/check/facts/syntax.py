@@ -69,7 +69,7 @@ def find_features(
     (`guarded`).
     """
     found: dict[str, Feature] = {}
-    lines = source.splitlines()
+    lines = source.removeprefix(b"\xef\xbb\xbf").splitlines()
     inside = _expressions(tree) if may_hold_new_expression(source) else ()
     telling = [node for node in statements if node.__class__ in _REVEALING]
     for node in chain(telling, inside):
@@ -162,7 +162,9 @@ def _node_features(node: ast.AST, lines: list[bytes], lazy: bool) -> Iterator[tu
 def _is_bare_tuple(node: ast.expr | None, lines: list[bytes]) -> TypeGuard[ast.Tuple]:
     if not isinstance(node, ast.Tuple):
         return False
-    return lines[node.lineno - 1][node.col_offset : node.col_offset + 1] != b"("
+    first, last = lines[node.lineno - 1], lines[(node.end_lineno or node.lineno) - 1]
+    end = node.end_col_offset or 0
+    return not (first.startswith(b"(", node.col_offset) and last[:end].endswith(b")"))
 
 
 def _definition_features(

@@ -93,7 +93,8 @@ def reference_problem(space: Namespace, reference: str) -> tuple[str, str] | Non
 
 
 def version_mismatch(code: SourceCode) -> Iterator[Violation]:
-    """TF103. A warning where the project's version is the same release with a suffix.
+    """TF103. A warning where the project's version is the same release with a suffix, or is in the
+    module as well.
 
     Who packs a release again (1.0.post1), every night (1.0.dev3) or with changes of his own
     (1.0+local) often leaves the code as it is.
@@ -108,6 +109,8 @@ def version_mismatch(code: SourceCode) -> Iterator[Violation]:
         if not written or written == version or not is_top or module.is_vendored:
             continue
         severity = _judge_versions(written, version)
+        if severity == "" and _writes_string(code.files.get(module.path), version):
+            severity = WARNING  # the other version is another project's, which this one replaces
         if severity is not None:
             yield Violation(
                 f"__version__ is '{written}', and the project's version '{version}'",
@@ -116,6 +119,10 @@ def version_mismatch(code: SourceCode) -> Iterator[Violation]:
                 f"{module.path}:{line}",
                 severity=severity,
             )
+
+
+def _writes_string(source: bytes | None, text: str) -> bool:
+    return source is not None and any(f"{q}{text}{q}".encode() in source for q in "\"'")
 
 
 def _judge_versions(written: str, version: str) -> str | None:
@@ -151,7 +158,8 @@ def hidden_module(code: SourceCode) -> Iterator[Violation]:
 
 
 def missing_in_all(code: SourceCode) -> Iterator[Violation]:
-    """TF104. In a copy of another project's code, often a part of it, a warning; as TF105."""
+    """TF104. In a copy of another project's code, often a part of it, a warning, as TF105; and for
+    a name that only type checkers see."""
     space = code.namespace
     for module in code.modules.values():
         exported = module.facts.exported
@@ -164,7 +172,9 @@ def missing_in_all(code: SourceCode) -> Iterator[Violation]:
                     space.nearest_name(module.name, name)
                     or f"define it, or take it out: 'from {module.name} import *' fails",
                     f"{module.path}:{exported.line}",
-                    severity=WARNING if module.is_vendored else "",
+                    severity=WARNING
+                    if module.is_vendored or _binds_for_types(code, module.name, name)
+                    else "",
                 )
 
 
@@ -179,7 +189,7 @@ def missing_import(code: SourceCode) -> Iterator[Violation]:
             target = space.resolve(module, found)
             if target is None or not space.is_own(target):
                 continue
-            if found.is_typing_only and _may_be_for_types_alone(code, target):
+            if found.is_typing_only and _has_stub(code, target):
                 continue
             where = f"{module.path}:{found.line}"
             is_doubtful = found.is_deferred or found.is_typing_only or module.is_vendored
@@ -205,6 +215,8 @@ def missing_import(code: SourceCode) -> Iterator[Violation]:
                 continue
             for name in found.names:
                 if name != "*" and not space.has_name(target, name):
+                    if found.is_typing_only and _binds_for_types(code, target, name):
+                        continue
                     yield Violation(
                         f"{target} has no '{name}'",
                         space.nearest_name(target, name)
@@ -214,17 +226,21 @@ def missing_import(code: SourceCode) -> Iterator[Violation]:
                     )
 
 
-def _may_be_for_types_alone(code: SourceCode, module: str) -> bool:
-    """Whether a module may have names that only type checkers see: in a stub, or in a block of its
-    own under `if TYPE_CHECKING`."""
+def _has_stub(code: SourceCode, module: str) -> bool:
+    """Whether type checkers read a stub in place of a module."""
     path = module.replace(".", "/")
-    if any(file.endswith((f"{path}.pyi", f"{path}/__init__.pyi")) for file in code.files):
-        return True
+    return any(file.endswith((f"{path}.pyi", f"{path}/__init__.pyi")) for file in code.files)
+
+
+def _binds_for_types(code: SourceCode, module: str, name: str) -> bool:
+    """Whether a module binds a name under `if TYPE_CHECKING`, where only type checkers see it."""
+    import ast  # seldom needed, and slow to import
+
+    from twofold.source_analysis.definitions import defined_names
+
     target = code.modules.get(module)
-    return target is not None and (
-        "TYPE_CHECKING" in target.facts.defined
-        or any(one.is_typing_only for one in target.facts.imports)
-    )
+    data = code.files.get(target.path) if target is not None else None
+    return bool(data) and name in defined_names(ast.parse(data or b""), runtime_only=False)
 
 
 def _is_left_out(code: SourceCode, module: str) -> bool:
