@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import functools
+import gzip
 import io
 import random
 import string
@@ -12,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import zstandard
 
 from tests.factories.artifacts import make_member, write_conda, write_sdist, write_wheel
 from twofold.check import check_file
@@ -246,6 +249,10 @@ _NESTED = {
     "data.tar.gz": _tar(_ENV, "w:gz"),
     "data.tar.bz2": _tar(_ENV, "w:bz2"),
     "data.tar.xz": _tar(_ENV, "w:xz"),
+    "data.bin": _zip({"b/data": _tar({"c.dat": _tar(_ENV, "w:xz")}, "w")}),
+    "tool.pyz": b"#!/usr/bin/env python3\n" + _zip(_ENV),
+    "site.docx": _zip({"in/a.conda": _zip({"pkg.tar.zst": zstandard.compress(_tar(_ENV, "w"))})}),
+    "seven.zip": functools.reduce(lambda data, _: _zip({"in.zip": data}), range(7), _zip(_ENV)),
     "data.TGZ": _tar({"in.zip": _zip({"b/deep.tar.gz": _tar(_ENV, "w:gz")})}, "w:gz"),
 }
 
@@ -262,6 +269,12 @@ def test_a_secret_in_an_archive_that_a_package_carries_is_found(
     assert ".envrc'" in found.message
 
 
+def test_a_secret_that_is_compressed_alone_is_found_by_its_name(tmp_path: Path) -> None:
+    path = _in_wheel(tmp_path, "my_package/server.key.gz", gzip.compress(b"deadbeefdeadbeef"))
+    (found,) = [f for f in check_file(path) if f.code == "TF201"]
+    assert "'server.key'" in found.message
+
+
 @pytest.mark.parametrize(
     "data",
     [
@@ -270,9 +283,11 @@ def test_a_secret_in_an_archive_that_a_package_carries_is_found(
         b"text",
         _NESTED["data.zip"][:-30],
         _tar({"zeros": bytes(50 << 20), ".env": b"A=b"}, "w:bz2"),
-        _zip({"example.txt": b"nothing"}),
+        _zip({"example.txt": b"nothing", ".env": b""}),
+        functools.reduce(lambda data, _: _zip({"in.zip": data}), range(9), _zip(_ENV)),
+        zstandard.compress(b"text")[:-1],
     ],
-    ids=["zip", "gzip", "text", "cut off", "bomb", "harmless"],
+    ids=["zip", "gzip", "text", "cut off", "bomb", "harmless", "too deep", "zstandard"],
 )
 def test_an_archive_that_cannot_be_read_or_is_harmless_is_passed_over(data: bytes) -> None:
     assert [name for name, inner in read_members(data) if find_secret(name, inner)] == []

@@ -20,6 +20,19 @@ MAX_SCANNED = 256 << 10
 #: Modules are read up to this size.
 MAX_MODULE = 16 << 20
 
+_ZIP, ZSTD = b"PK\x03\x04", b"\x28\xb5\x2f\xfd"
+_BEGINNINGS = (_ZIP, b"\x1f\x8b", b"BZh", b"\xfd7zXZ", ZSTD)
+
+
+def is_archive(data: bytes) -> bool:
+    """Whether a file may be an archive: by its first bytes, whatever its name.
+
+    A program that is one (`zipapp`) begins with the line of its interpreter.
+    """
+    if data.startswith(_BEGINNINGS) or data[257:262] == b"ustar":
+        return True
+    return data.startswith(b"#!") and _ZIP in data[:1000]
+
 
 def select_packed(project: Project) -> FileSelection:
     """What is packed. Raises ProjectErrors as a build does."""

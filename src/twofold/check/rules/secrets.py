@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from twofold.check.packed_files import is_archive
 from twofold.check.rule_table import WARNING, Violation
 from twofold.source_analysis.expressions import expression
 from twofold_build.globs import Globs
@@ -95,8 +96,6 @@ _PLACEHOLDER = expression(rb"EXAMPLE|example|X{6,}|x{6,}|0{10,}|placeholder|1234
 _FEWEST_CHARACTERS = 6
 #: Folders of tests: a key in one of them is there to be used by the tests.
 _TESTS = expression(r"(?:.*/)?(?:tests?|testing|test[-_]?(?:data|keys|certs)|fixtures?)/", re.I)
-#: Archives in a package, which are looked into.
-_ARCHIVE = expression(r"\.(?:zip|whl|egg|jar|tar|tgz|tbz2?|txz|tar\.(?:gz|bz2|xz))$", re.IGNORECASE)
 
 
 def secret(code: SourceCode) -> Iterator[Violation]:
@@ -108,10 +107,10 @@ def secret(code: SourceCode) -> Iterator[Violation]:
             continue  # nothing is in an empty file, whatever its name
         found = find_secret(inside, data or b"")
         member = ""
-        if not found and data and _ARCHIVE.search(path):
+        if not found and data and is_archive(data):
             from twofold.check.rules.nested_archives import read_members  # seldom there
 
-            for name, inner in read_members(data):
+            for name, inner in read_members(data, inside):
                 if found := find_secret(name, inner):
                     member = f" in it, '{name}',"
                     break
