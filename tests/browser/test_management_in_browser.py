@@ -10,7 +10,7 @@ import pytest
 
 from tests.browser.conftest import find_serious, measure, open_page
 from tests.server.conftest import Place
-from twofold.server.web.manage.acts import ACTS
+from twofold.server.web.manage.act_table import ACTS
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page

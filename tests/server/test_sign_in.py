@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import html
 import re
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -522,3 +524,78 @@ def test_a_session_reads_while_another_process_writes(tmp_path: Path) -> None:
     actor = sessions.find(registry, secret, SessionLimits())
     assert actor is not None and sessions.list_sessions(registry, user)[0].used_at == later
     registry.database.close()
+
+
+def test_what_was_entered_survives_the_end_of_the_session(
+    place: Place, new_user: Callable[..., User]
+) -> None:
+    user, person = new_user(Action.ADMIN), Person(place.url)
+    person.sign_in(user.name, PASSWORD)
+    page = "/-/manage/act/add-notice?channel=main"
+    csrf = person.token(page)
+    sessions.end_others(place.registry, "operator", user, None)
+    words = {"channel": "main", "message": "Closed & <b>", "fixed-channel": "yes"}
+    answer = person.send("/-/manage/act/add-notice", csrf=csrf, **words)
+    assert answer.url.startswith(f"{place.url}/-/sign-in?next=")
+    target = html.unescape(re.findall(r'name="next" value="([^"]*)"', answer.text)[0])
+    landed = person.sign_in(user.name, PASSWORD, target)
+    assert "Closed &amp; &lt;b&gt;" in landed.text and landed.url.endswith(target)
+    assert not Api(place)("GET", "/channels/main/notices"), "nothing was done before"
+
+
+def test_a_form_of_another_tab_is_shown_again_with_its_fields(
+    place: Place, new_user: Callable[..., User]
+) -> None:
+    """Tab one has a form open; in tab two its reader signs in anew; the form is sent."""
+    user, person = new_user(Action.ADMIN), Person(place.url)
+    person.sign_in(user.name, PASSWORD)
+    csrf = person.token(f"/-/manage/act/set-password?user={user.name}")
+    other = person.send(
+        "/-/sign-in", csrf=person.token("/-/account"), user=user.name, password=PASSWORD
+    )
+    assert other.ok
+    answer = person.send(
+        "/-/manage/act/set-password", csrf=csrf, user=user.name, password="x" * 12, current="old"
+    )
+    assert answer.ok and f"user={user.name}" in answer.url
+    assert "x" * 12 not in answer.url and "current=" not in answer.url
+    assert "x" * 12 not in answer.text, "a password is in no address and on no page"
+    assert person.sign_in(user.name, PASSWORD).ok, "the password is the one it was"
+
+
+def test_a_session_that_somebody_planted_is_not_the_one_that_begins(
+    place: Place, new_user: Callable[..., User]
+) -> None:
+    """Session fixation: a cookie from before the sign-in is good for nothing after it."""
+    victim, attacker = new_user(suffix="v"), new_user(suffix="a")
+    evil = Person(place.url)
+    evil.sign_in(attacker.name, PASSWORD)
+    (planted,) = [one for one in evil.http.cookies if "session" in one.name]
+    for value in (planted.value, "chosen-by-the-attacker"):
+        person = Person(place.url)
+        person.http.cookies.set(planted.name, value, domain="127.0.0.1", path="/")
+        csrf = person.token("/-/account" if value == planted.value else "/-/sign-in")
+        person.send("/-/sign-in", csrf=csrf, user=victim.name, password=PASSWORD)
+        values = {one.value for one in person.http.cookies if one.name == planted.name}
+        assert person.is_signed_in and value not in values
+        stolen = Person(place.url)
+        stolen.http.cookies.set(planted.name, value, domain="127.0.0.1", path="/")
+        assert victim.name not in stolen.get("/-/account").text
+
+
+@pytest.mark.parametrize(("seconds", "good"), [(-65, False), (-30, True), (30, True), (65, False)])
+def test_a_clock_may_be_half_a_minute_off(
+    place: Place, new_user: Callable[..., User], seconds: int, good: bool
+) -> None:
+    user = new_user(suffix=str(seconds))
+    now = datetime(2030, 1, 1, 0, 0, 15, tzinfo=UTC)
+    registry = replace(place.registry, clock=lambda: now)
+    secret = second_factor.begin(registry, user, "t").secret
+    code = pyotp.TOTP(secret).at(now + timedelta(seconds=seconds))
+    if good:
+        second_factor.confirm(registry, user, code, None)
+        with pytest.raises(Refused):
+            second_factor.check(registry, user, code)
+    else:
+        with pytest.raises(Refused):
+            second_factor.confirm(registry, user, code, None)

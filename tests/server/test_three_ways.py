@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.clients.management import Api
 from tests.clients.people import Person
+from tests.factories.packages import make_wheel
 from tests.server.conftest import Place
-from twofold.cli import admin, admin_call
-from twofold.server.web.manage import acts, sections
+from twofold.cli import admin, admin_call, published
+from twofold.server.web.manage import act_table as acts
+from twofold.server.web.manage import sections
 from twofold.server.web.manage.fields import list_parameters, make_fields
 from twofold.server.web.management import ENDPOINTS
 
@@ -64,6 +68,16 @@ ON_THE_MACHINE = {
 }
 
 
+#: The verb of a client -> the calls that do the same. It may do more than one of them.
+VERBS: dict[str, set[str]] = {
+    "yank": {"yank"},
+    "unyank": {"unyank"},
+    "delete": {"delete-release", "delete-project", "delete-file"},
+    "promote": {"promote"},
+    "status": {"show-project", "set-status"},
+}
+
+
 def list_admin_commands() -> set[str]:
     parser = admin.parser()
     (commands,) = [a for a in parser._actions if isinstance(a, argparse._SubParsersAction)]
@@ -74,6 +88,13 @@ def test_every_command_is_a_call_or_is_for_the_machine_for_a_reason() -> None:
     assert list_admin_commands() == set(COMMANDS) | set(ON_THE_MACHINE)
     known = {endpoint.name for endpoint in ENDPOINTS}
     assert set().union(*COMMANDS.values()) == known
+
+
+def test_every_verb_of_the_client_is_a_call() -> None:
+    found = {name.removesuffix("_parser") for name in dir(published) if name.endswith("_parser")}
+    assert found - {"_make"} == set(VERBS)
+    known = {endpoint.name for endpoint in ENDPOINTS}
+    assert set().union(*VERBS.values()) <= known
 
 
 def test_every_call_that_changes_something_is_a_form_with_its_parameters() -> None:
@@ -152,3 +173,87 @@ def test_a_call_of_the_command_line_says_what_it_takes(served: Place, capsys: An
     assert admin_call._call(args, served.registry) == 0
     claims = json.loads(capsys.readouterr().out)["claims"]
     assert claims == {"repository": "o/r", "ref": "main"}
+
+
+def run_verb(place: Place, *words: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "twofold", *words, "--yes"],
+        env={**os.environ, "TWOFOLD_TOKEN": place.token},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.slow
+def test_a_verb_of_the_client_a_call_and_a_form_leave_the_same_state_and_log(
+    served: Place, tmp_path: Path
+) -> None:
+    """Three projects, each changed another way; what is there and what was logged are the same."""
+    api, person = Api(served), Person(served.url)
+    person.sign_in("owner", served.token)
+    api("POST", "/channels", name="stable")
+    names = ("by-client", "by-call", "by-form")
+    for name in names:
+        for version in ("1.0", "1.1"):
+            served.publish(make_wheel(tmp_path, name.replace("-", "_"), version))
+
+    def by_client(verb: str, name: str, release: str, fields: dict[str, str]) -> None:
+        to = ["--to", served.channel]
+        words = {
+            "yank": [f"{name}=={release}", "--reason", fields.get("reason", ""), *to],
+            "unyank": [f"{name}=={release}", *to],
+            "promote": [served.channel, f"{served.url}/stable", f"{name}=={release}"],
+            "set-status": [name, "--set", fields.get("status", ""), *to],
+            "delete-release": [f"{name}=={release}", *to],
+        }[verb]
+        run_verb(served, {"set-status": "status"}.get(verb, verb.partition("-")[0]), *words)
+
+    def by_call(verb: str, name: str, release: str, fields: dict[str, str]) -> None:
+        project = f"/channels/main/projects/{name}"
+        if verb == "promote":
+            api("POST", "/channels/stable/promotions", source="main", project=name, version=release)
+        elif verb == "set-status":
+            api("PUT", f"{project}/status", **fields)
+        else:
+            suffix = "/yank" if "yank" in verb else ""
+            method = "PUT" if verb == "yank" else "DELETE"
+            api(method, f"{project}/releases/{release}{suffix}", **fields)
+
+    def by_form(verb: str, name: str, release: str, fields: dict[str, str]) -> None:
+        words = {"channel": "main", "project": name, "version": release, **fields}
+        if verb == "promote":
+            words |= {"channel": "stable", "source": "main"}
+        if verb == "delete-release":
+            words["typed"] = release
+        if verb == "set-status":
+            del words["version"]
+        answer = person.act(verb, **words)
+        assert answer.ok and 'id="error-' not in answer.text, answer.text
+
+    changes: list[tuple[str, str, dict[str, str]]] = [
+        ("yank", "1.0", {"reason": "broken"}),
+        ("unyank", "1.0", {}),
+        ("promote", "1.1", {}),
+        ("set-status", "1.0", {"status": "deprecated"}),
+        ("delete-release", "1.0", {}),
+    ]
+    for verb, release, fields in changes:
+        seen = []
+        for name, change in zip(names, (by_client, by_call, by_form), strict=True):
+            before = len(api("GET", "/log"))
+            change(verb, name, release, fields)
+            entries = api("GET", "/log")[before:]
+            logged = [(one["actor"], one["action"], one["channel"]) for one in entries]
+            shown = json.dumps(api("GET", f"/channels/main/projects/{name}"), sort_keys=True)
+            shown = shown.replace(name.replace("-", "_"), "it").replace(name, "it")
+            files = [
+                (one["file"], one["yanked"], one["labels"]) for one in json.loads(shown)["files"]
+            ]
+            status = json.loads(shown)["project"]["status"]
+            seen.append((sorted(set(logged)), files, status))
+        assert seen[0] == seen[1] == seen[2], verb
+        assert seen[0][0], verb
+    assert len(json.loads(json.dumps(api("GET", "/channels/stable/projects")))) == 3

@@ -64,13 +64,21 @@ Run = Callable[..., Awaitable[Response]]
 
 
 def with_form(
-    handler: FormHandler, run: Run = run_in_threadpool
+    handler: FormHandler, run: Run = run_in_threadpool, stale: FormHandler | None = None
 ) -> Callable[[Request], Awaitable[Response]]:
-    """Return the endpoint that reads a form, checks its token, and calls a handler in a thread."""
+    """Return the endpoint that reads a form, checks its token, and calls a handler in a thread.
+
+    `stale` makes the page for a form of another session or an older one, in place of an error.
+    """
 
     async def endpoint(request: Request) -> Response:
         form = await read_form(request)
-        check_csrf_token(get_form_secret(request), form.get(CSRF_FIELD))
+        try:
+            check_csrf_token(get_form_secret(request), form.get(CSRF_FIELD))
+        except Refused:
+            if stale is None:
+                raise
+            return await run_in_threadpool(stale, request, form)
         return await run(handler, request, form)
 
     return endpoint

@@ -18,6 +18,7 @@ from twofold.server.auth import required_roles
 from twofold.server.auth.required_roles import RequiredRole
 from twofold.server.model import Actor
 from twofold.server.web.account.forms import (
+    SIGN_IN,
     Form,
     describe_refusal,
     make_safe_path,
@@ -27,7 +28,16 @@ from twofold.server.web.account.forms import (
     require_person,
 )
 from twofold.server.web.account.sign_in import begin_session
-from twofold.server.web.credentials import find_person, get_registry
+from twofold.server.web.credentials import find_person, find_session, get_registry
+from twofold.server.web.manage.act_table import (
+    ACTS,
+    DANGEROUS,
+    FIELD_OF,
+    LISTS,
+    SHOWN,
+    TYPED,
+    make_title,
+)
 from twofold.server.web.manage.fields import (
     BEFORE,
     FormField,
@@ -36,95 +46,9 @@ from twofold.server.web.manage.fields import (
     make_fields,
     parse_form,
 )
-from twofold.server.web.management import ENDPOINTS
 from twofold.server.web.management.channels import OPERATORS_RULES
 from twofold.server.web.management.endpoints import Endpoint, run_endpoint
 from twofold.server.web.management.parameters import check_value
-
-ACTS: Mapping[str, Endpoint] = {one.name: one for one in ENDPOINTS if one.method != "GET"}
-LISTS: Mapping[str, Endpoint] = {one.name: one for one in ENDPOINTS if one.method == "GET"}
-
-#: Acts whose subject has to be entered once more, by the parameter that names it.
-TYPED = {
-    "delete-project": "project",
-    "delete-release": "version",
-    "delete-file": "file",
-    "disable-user": "user",
-}
-
-#: Acts that take something away, or are hard to undo: their button says so.
-DANGEROUS = {
-    *TYPED,
-    "remove-password",
-    "reset-second-factor",
-    "remove-upstream",
-    "retain",
-    "end-sessions",
-    "set-status",
-}
-
-#: Acts whose response is shown: it has a secret, or says what was done.
-SHOWN = {
-    "add-token",
-    "invite",
-    "invite-member",
-    "add-webhook",
-    "rotate-webhook-secret",
-    "promote",
-    "retain",
-    "undelete",
-    "undelete-project",
-    "delete-project",
-    "delete-release",
-    "label",
-    "unlabel",
-    "convert-waiting",
-}
-
-#: Headings of forms where a call's name alone does not say enough.
-TITLES = {
-    "ask": "Ask for a project",
-    "grant": "Grant a project",
-    "label": "Label files",
-    "unlabel": "Take files from a label",
-    "retain": "Delete old releases",
-    "convert-waiting": "Convert waiting wheels",
-    "set-label": "Add or lock a label",
-    "set-role": "Give a role",
-    "set-member": "Add a member",
-    "set-upstream": "Set an upstream",
-    "set-status": "Set the status",
-    "change-channel": "Change rules",
-    "end-sessions": "End other sessions",
-    "undelete": "Restore deleted files",
-    "undelete-project": "Restore deleted files",
-    "withdraw-approval": "Take back",
-    "withdraw-member-invitation": "Withdraw invitation",
-    "invite-member": "Invite",
-    "set-upstream-policy": "Set the policy",
-}
-
-#: Code of a refusal -> the field it is about, where the call has that field.
-_FIELD_OF = {
-    "wrong-password": "current",
-    "user-exists": "name",
-    "channel-exists": "name",
-    "invalid-name": "name",
-    "no-user": "user",
-    "no-channel": "channel",
-    "invalid-issuer": "issuer",
-    "insecure-url": "url",
-    "invalid-url": "url",
-    "no-identity": "claims",
-    "no-claims": "claims",
-    "internal-address": "url",
-    "invalid-prefix": "prefix",
-    "unreachable": "url",
-    "no-organisation": "organisation",
-    "not-a-user": "user",
-    "identity-exists": "subject",
-    "no-invitation": "code",
-}
 
 
 def find_act(request: Request) -> Endpoint:
@@ -229,11 +153,6 @@ class _Page:
         )
 
 
-def make_title(endpoint: Endpoint) -> str:
-    """Return the heading of a call's form."""
-    return TITLES.get(endpoint.name, endpoint.name.replace("-", " ").capitalize())
-
-
 def make_help(endpoint: Endpoint, base_url: str) -> list[dict[str, str]]:
     """Return what to enter elsewhere, or to copy, for a call: of forges the exact claims."""
     if endpoint.name != "add-publisher":
@@ -259,8 +178,37 @@ def make_help(endpoint: Endpoint, base_url: str) -> list[dict[str, str]]:
     ]
 
 
+def show_again(request: Request, form: Form) -> Response:
+    """Show the form again with what was entered, made for the session that there is now.
+
+    It was sent after its session had ended, or with another one's token: nothing is done before
+    its reader has looked at it and sends it once more.
+    """
+    endpoint = find_act(request)
+    entered = _without_passwords(_read_entered(endpoint, form))
+    back = [("back", form.get("back"))] if form.get("back") else []
+    fields = [
+        (name, one)
+        for name, value in entered.items()
+        for one in ([value] if isinstance(value, str) else value)
+        if one
+    ]
+    path = f"/-/manage/act/{endpoint.name}?{urlencode([*fields, *back])}"
+    short = path if make_safe_path(path, "") else f"/-/manage/act/{endpoint.name}"
+    return redirect(request, f"{SIGN_IN}?{urlencode({'next': short})}")
+
+
+def _read_entered(endpoint: Endpoint, form: Form) -> dict[str, Any]:
+    return {
+        name: form.get_all(name) if _is_list(schema) else form.get(name)
+        for name, schema in list_parameters(endpoint).items()
+    }
+
+
 def perform_act(request: Request, form: Form) -> Response:
     """Perform a call with what was entered; show the form again where it is refused."""
+    if find_session(request) is None:
+        return show_again(request, form)
     endpoint, actor = find_act(request), require_person(request)
     fixed = frozenset(name for name in endpoint.path_fields if form.get(f"fixed-{name}"))
     page = _Page(request, actor, endpoint, fixed, form.get("back"))
@@ -268,17 +216,14 @@ def perform_act(request: Request, form: Form) -> Response:
     typed = TYPED.get(endpoint.name)
     if typed and not errors and form.get("typed").strip() != str(words[typed]):
         errors["typed"] = f"Enter '{words[typed]}', to be sure"
-    entered = {
-        name: form.get_all(name) if _is_list(schema) else form.get(name)
-        for name, schema in list_parameters(endpoint).items()
-    }
+    entered = _read_entered(endpoint, form)
     before = {name: form.get(f"{BEFORE}{name}") for name in entered}
     if errors:
         return page.show(_without_passwords(entered), errors, before=before)
     try:
         value = run_endpoint(request, actor, endpoint, words)
     except Refused as error:
-        place = _FIELD_OF.get(error.code, "")
+        place = FIELD_OF.get(error.code, "")
         first = error.problems[0]
         faults = {place: _join(first.message, first.hint or "")} if place in entered else {}
         kept = _without_passwords(entered)

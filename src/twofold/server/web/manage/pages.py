@@ -20,7 +20,8 @@ from twofold.server.auth import accounts
 from twofold.server.model import Actor, User
 from twofold.server.web.account.forms import redirect_to_sign_in, render_form, with_form
 from twofold.server.web.credentials import find_person, get_registry, run_password_check
-from twofold.server.web.manage.acts import ACTS, LISTS, make_title, perform_act, show_act
+from twofold.server.web.manage.act_table import ACTS, LISTS, make_title
+from twofold.server.web.manage.acts import perform_act, show_act, show_again
 from twofold.server.web.manage.sections import (
     CHANNEL,
     CHANNEL_ACTS,
@@ -245,5 +246,9 @@ routes = [
     Route(f"{MANAGE}/channels/{{channel}}/log", show_log, methods=["GET"]),
     Route(f"{MANAGE}/channels/{{channel}}/projects/{{project}}", show_project, methods=["GET"]),
     Route(f"{MANAGE}/act/{{name}}", show_act, methods=["GET"]),
-    Route(f"{MANAGE}/act/{{name}}", with_form(perform_act, run_password_check), methods=["POST"]),
+    Route(
+        f"{MANAGE}/act/{{name}}",
+        with_form(perform_act, run_password_check, show_again),
+        methods=["POST"],
+    ),
 ]

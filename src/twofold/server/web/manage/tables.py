@@ -16,7 +16,7 @@ from twofold.errors import Refused
 from twofold.server.auth.required_roles import authorize
 from twofold.server.model import Actor
 from twofold.server.web.credentials import get_registry
-from twofold.server.web.manage.acts import ACTS, LISTS, make_title
+from twofold.server.web.manage.act_table import ACTS, LISTS, make_title
 from twofold.server.web.manage.fields import format_value, list_parameters
 from twofold.server.web.management.endpoints import run_endpoint
 
