@@ -28,6 +28,7 @@ PAGES = (
     "/-/manage/users/team",
     "/-/manage/channels/main",
     "/-/manage/channels/main/log",
+    "/-/manage/channels/main/labels/dev",
     "/-/manage/channels/main/upload",
     "/-/manage/channels/main/projects/meshwork",
     *(f"/-/manage/act/{name}" for name in sorted(ACTS)),

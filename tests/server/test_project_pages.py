@@ -297,3 +297,9 @@ def test_any_description_of_a_conda_package_is_shown_or_left_out(
     assert answer.status_code == 200 and "libstdcxx" in answer.text
     has_text = isinstance(about, (str, list)) and bool(str(about[:1]).strip(" \n"))
     assert ("Description</h2>" in answer.text) is has_text
+
+
+@pytest.mark.parametrize("label", ["", " ", "\u200b\u2060", "\u202e", "\u00a0"])
+def test_a_link_without_a_label_that_can_be_seen_is_named_by_its_host(label: str) -> None:
+    text = f"Name: x\nVersion: 1\nProject-URL: {label}, https://example.org/a\n"
+    assert read_python_facts(text.encode()).links == (("example.org", "https://example.org/a"),)

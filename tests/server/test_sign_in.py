@@ -599,3 +599,15 @@ def test_a_clock_may_be_half_a_minute_off(
     else:
         with pytest.raises(Refused):
             second_factor.confirm(registry, user, code, None)
+
+
+def test_the_files_of_a_label_are_listed(place: Place, new_user: Callable[..., User]) -> None:
+    user, person = new_user(Action.ADMIN), Person(place.url)
+    person.sign_in(user.name, PASSWORD)
+    Api(place)("PUT", "/channels/main/labels/tried")
+    Api(place)("POST", "/channels/main/labels/tried/files", project="my_package")
+    assert "/-/manage/channels/main/labels/tried" in person.get("/-/manage/channels/main").text
+    page = person.get("/-/manage/channels/main/labels/tried").text
+    assert "my_package-1.0.0-py3-none-any.whl" in page and "act/unlabel?" in page
+    assert person.get("/-/manage/channels/main/labels/nosuch").status_code == 404
+    assert person.get("/-/manage/channels/private/labels/main").status_code == 404

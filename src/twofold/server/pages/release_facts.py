@@ -133,8 +133,16 @@ def _keep_web_links(links: Iterable[tuple[str, Any]]) -> tuple[tuple[str, str], 
     found: dict[str, str] = {}
     for name, link in links:
         if isinstance(link, str) and link.lower().startswith(("https://", "http://")):
-            found.setdefault(link[:2000], str(name)[:100])
+            found.setdefault(link[:2000], _name_link(str(name), link))
     return tuple((name, link) for link, name in list(found.items())[:50])
+
+
+def _name_link(label: str, link: str) -> str:
+    """Return the text of a link: its label, or its host where nobody could see the label."""
+    is_seen = any(character.isprintable() and not character.isspace() for character in label)
+    return (
+        label[:100] if is_seen else link.partition("://")[2].partition("/")[0][:100] or link[:100]
+    )
 
 
 def _split_keywords(keywords: Sequence[str]) -> tuple[str, ...]:

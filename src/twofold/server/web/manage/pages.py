@@ -25,6 +25,7 @@ from twofold.server.web.manage.acts import perform_act, show_act, show_again
 from twofold.server.web.manage.sections import (
     CHANNEL,
     CHANNEL_ACTS,
+    LABEL_ACTS,
     ORGANISATION,
     OVERVIEW,
     OWN_ACTS,
@@ -93,6 +94,31 @@ def show_channel(request: Request) -> Response:
         Link("Audit log", f"{path}/log"),
     ]
     return _render(request, f"Manage {channel}", sections, links, channel)
+
+
+#: The files of a label on its page; the API lists all.
+MAX_LABELLED = 500
+
+
+def show_label(request: Request) -> Response:
+    """Show the files under a label of a channel."""
+    actor, path_words = find_person(request), request.path_params
+    if actor is None:
+        return redirect_to_sign_in(request)
+    channel, label = path_words["channel"], path_words["label"]
+    words = {"channel": channel, "label": label}
+    found = run_endpoint(request, actor, LISTS["list-labelled"], words)
+    path = f"{MANAGE}/channels/{quote(channel)}/labels/{quote(label)}"
+    more = len(found) - MAX_LABELLED
+    section = FilledSection(
+        "Files",
+        f"And {more} more, which the management API lists." if more > 0 else "",
+        ["file", "version", "size", "labels", "yanked", "uploaded_at"],
+        [(file, []) for file in found[:MAX_LABELLED]],
+        [],
+    )
+    links = make_links(request, actor, LABEL_ACTS, words, path)
+    return _render(request, f"Label {label}", [section], links, channel)
 
 
 def show_project(request: Request) -> Response:
@@ -244,6 +270,7 @@ routes = [
     Route(f"{MANAGE}/users/{{user}}", show_user, methods=["GET"]),
     Route(f"{MANAGE}/channels/{{channel}}", show_channel, methods=["GET"]),
     Route(f"{MANAGE}/channels/{{channel}}/log", show_log, methods=["GET"]),
+    Route(f"{MANAGE}/channels/{{channel}}/labels/{{label}}", show_label, methods=["GET"]),
     Route(f"{MANAGE}/channels/{{channel}}/projects/{{project}}", show_project, methods=["GET"]),
     Route(f"{MANAGE}/act/{{name}}", show_act, methods=["GET"]),
     Route(

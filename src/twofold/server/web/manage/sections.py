@@ -84,7 +84,8 @@ CHANNEL = (
     ),
 )
 
-#: Links at the top of pages: of a channel, of a project, of a release, and of one's own.
+#: Links at the top of pages: of a label, a channel, a project, a release, and of one's own.
+LABEL_ACTS = ("label", "unlabel", "set-label", "remove-label")
 CHANNEL_ACTS = ("change-channel", "retain", "convert-waiting")
 OWN_ACTS = ("accept-invitation",)
 PROJECT_ACTS = ("set-status", "label", "promote", "undelete-project", "delete-project")
