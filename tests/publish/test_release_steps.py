@@ -144,6 +144,51 @@ def test_what_git_does_not_know_is_not_released(
     assert twofold(*words, cwd=project).code == 0
 
 
+SETUPTOOLS = """\
+[build-system]
+requires = ["setuptools"]
+build-backend = "setuptools.build_meta"
+[project]
+name = "demo"
+version = "1.0"
+requires-python = ">=3.11"
+[tool.setuptools.package-data]
+demo = ["static/*.js"]
+"""
+
+
+@pytest.mark.parametrize("ignored_by", [".gitignore", ".git/info/exclude"])
+def test_what_git_ignores_and_another_backend_packs_is_not_released_unless_it_is_generated(
+    twofold: Callable[..., Any], tmp_path: Path, ignored_by: str
+) -> None:
+    root = tmp_path / "demo"
+    code = root / "src" / "demo"
+    (code / "static").mkdir(parents=True)
+    (code / "__init__.py").write_text("")
+    (root / "pyproject.toml").write_text(SETUPTOOLS)
+    git(root, "init", "-q")
+    ignored = "build/\ndist/\n*.egg-info/\nconda-bld/\nlocal_settings.py\n_version.py\nstatic/\n"
+    with (root / ignored_by).open("a") as file:
+        file.write(ignored)
+    git(root, "add", "-A")
+    git(root, "commit", "-q", "-m", "Begin")
+    (code / "_version.py").write_text("v = 1\n")
+    (code / "static" / "app.js").write_text("1\n")
+    (code / "local_settings.py").write_text("SECRET = 1\n")
+    words = ["release", "1.1", "--to", tmp_path / "out", "--no-changelog", "--ignore", "TF024"]
+    ran = twofold(*words, cwd=root)
+    assert ran.code == 1
+    where = "src/demo/local_settings.py, src/demo/static/app.js"
+    assert f"git does not track files that were packed: {where}" in ran.err
+    assert "[tool.twofold.release] generated" in ran.err
+    (code / "local_settings.py").unlink()
+    table = '\n[tool.twofold.release]\ngenerated = ["src/demo/static/**"]\n'
+    (root / "pyproject.toml").write_text(SETUPTOOLS + table)
+    git(root, "commit", "-q", "-am", "Assets")
+    ran = twofold(*words, cwd=root)
+    assert ran.code == 0, ran.err
+
+
 def test_a_table_with_mistakes_is_refused(twofold: Callable[..., Any], project: Path) -> None:
     configure(project, 'tag = "release"\npush = "yes"\nhooks = []\n')
     ran = twofold("release", "minor", "--to", "./out", cwd=project)

@@ -16,6 +16,8 @@ from twofold.errors import Problem, ProjectErrors, TwofoldError, Unreachable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from twofold.publish.order import Publication
     from twofold.publish.release.steps import Rollback, Say
     from twofold.publish.release.version import ReleaseTable, VersionPlan
@@ -125,7 +127,7 @@ def _release(
         run_hooks(root, table, "before-build", planned, say)
         files = _build(root, planned.new, undo, say)
         if not args.no_git and git.is_repository(root):
-            _require_tracked(root, files)
+            _require_tracked(root, files, table.generated)
         run_hooks(root, table, "before-publish", planned, say)
         with _prepare(root, files, args) as publication:
             _show(publication, args.json)
@@ -193,17 +195,18 @@ def _set_version(root: Path, planned: VersionPlan, signed: bool, undo: Rollback,
         undo.add(f"tag {planned.tag}", lambda: git.remove_tag(root, planned.tag))
 
 
-def _require_tracked(root: Path, files: list[Path]) -> None:
-    """Raise TwofoldError if files are packed that git does not know: no commit would hold them."""
+def _require_tracked(root: Path, files: list[Path], generated: Sequence[str]) -> None:
+    """Raise TwofoldError if files are packed that git does not track: no commit would hold them."""
     from twofold.building.source_hashes import hash_sources
     from twofold.publish.release.git import find_unknown_files
 
-    unknown = find_unknown_files(root, hash_sources(root, files))
+    unknown = find_unknown_files(root, hash_sources(root, files), generated)
     if unknown:
         more = f" and {len(unknown) - 5} more" if len(unknown) > 5 else ""
         raise TwofoldError(
             f"git does not track files that were packed: {', '.join(unknown[:5])}{more}",
-            "commit them, or exclude them: .gitignore, or [tool.twofold] exclude",
+            "commit them, or leave them out of the build; files that the build makes are named in "
+            "[tool.twofold.release] generated",
         )
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from twofold.errors import Problem, SubprocessFailed, TwofoldError
 from twofold.publish.release.version import VersionPlan
+from twofold_build.globs import Globs
 
 
 def is_repository(root: Path) -> bool:
@@ -186,10 +188,35 @@ def _list_project_files(root: Path) -> list[Path]:
     return [root / name for name in names if (root / name).is_file()][:1]
 
 
-def find_unknown_files(root: Path, paths: Iterable[str]) -> list[str]:
-    """Those of the paths below `root` that git neither tracks nor ignores."""
-    others = _check_git(root, "ls-files", "--others", "--exclude-standard", "-z").stdout.split("\0")
-    return sorted(set(others) & set(paths))
+#: What backends write into the tree while they build, and projects let git ignore.
+_WRITTEN_BY_BUILDS = re.compile(r"(.*/)?(_?version\.pyi?|PKG-INFO|[^/]+\.egg-info/.*)")
+
+
+def find_unknown_files(root: Path, paths: Iterable[str], generated: Sequence[str]) -> list[str]:
+    """Those of the paths below `root` that git does not track.
+
+    Of files that git ignores those may be packed that a build writes: version files, metadata, and
+    what the globs `generated` name.
+    """
+    tracked = _list_files(root, "--cached", "--recurse-submodules")
+    others = _list_files(root, "--others", "--exclude-standard")
+    allowed = Globs(list(generated))
+
+    def is_known(path: str) -> bool:
+        if path in others or path in tracked:
+            return path in tracked
+        real = (root / path).resolve()  # git tracks a link to a folder, and nothing below it
+        if real.is_relative_to(root.resolve()):
+            path = real.relative_to(root.resolve()).as_posix()
+        if path in tracked or _WRITTEN_BY_BUILDS.fullmatch(path):
+            return True
+        return bool(allowed.match(path))
+
+    return sorted(path for path in set(paths) if not is_known(path))
+
+
+def _list_files(root: Path, *options: str) -> set[str]:
+    return set(_check_git(root, "ls-files", *options, "-z").stdout.split("\0"))
 
 
 def _find_uncommitted(root: Path, planned: VersionPlan, places: Sequence[Path]) -> Problem | None:

@@ -37,7 +37,11 @@ RELEASE_KEYS = {
     "before-build": list,
     "before-publish": list,
     "after": list,
+    "generated": list,
 }
+
+#: What a list of the table holds, for messages.
+_LISTS = {"generated": "a list of globs"}
 
 
 @dataclass(frozen=True)
@@ -64,12 +68,16 @@ def _write(path: Path, data: bytes) -> None:
 
 @dataclass(frozen=True)
 class ReleaseTable:
-    """`[tool.twofold.release]`: the tag's form, what follows it, and commands on the way."""
+    """`[tool.twofold.release]`: the tag's form, what follows it, and commands on the way.
+
+    `generated` are globs of packed files that git ignores because the build makes them.
+    """
 
     tag: str = ""
     push: bool = False
     sign: bool = False
     hooks: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    generated: tuple[str, ...] = ()
 
 
 def read_release_table(root: Path) -> ReleaseTable:
@@ -80,6 +88,7 @@ def read_release_table(root: Path) -> ReleaseTable:
         push = true                     # push the commit and the tag
         sign = true                     # sign the tag
         before-build = ["make docs"]    # and before-publish, after: commands of the project
+        generated = ["src/*/static/**"] # packed although git ignores them: the build makes them
 
     Raises ProjectErrors for an invalid table.
     """
@@ -101,7 +110,7 @@ def read_release_table(root: Path) -> ReleaseTable:
             what = {
                 str: "a text that ends with {version}",
                 bool: "true or false",
-                list: "a list of commands",
+                list: _LISTS.get(key, "a list of commands"),
             }[kind]
             problems.append(Problem(f"'{key}' must be {what}", f"correct {key}", where))
     tag = table.get("tag", "")
@@ -110,8 +119,9 @@ def read_release_table(root: Path) -> ReleaseTable:
         problems.append(Problem("'tag' must be a text that ends with {version}", hint, where))
     if problems:
         raise ProjectErrors(problems)
-    hooks = {key: tuple(table.get(key, ())) for key, kind in RELEASE_KEYS.items() if kind is list}
-    return ReleaseTable(tag, table.get("push", False), table.get("sign", False), hooks)
+    lists = {key: tuple(table.get(key, ())) for key, kind in RELEASE_KEYS.items() if kind is list}
+    generated = lists.pop("generated")
+    return ReleaseTable(tag, table.get("push", False), table.get("sign", False), lists, generated)
 
 
 def _are_commands(value: object) -> bool:
