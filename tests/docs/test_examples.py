@@ -7,6 +7,7 @@ conda-forge, which cannot be reached everywhere, is a channel with numpy and the
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import shutil
@@ -16,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from tests.clients.installers import Clients
-from tests.docs.examples import pair_systems, read_steps
+from tests.docs.examples import BLOCK, pair_systems, read_steps
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGES = sorted(
@@ -46,6 +47,29 @@ def test_there_are_pages_with_examples() -> None:
 def test_the_tab_for_windows_has_the_commands_of_the_other(page: Path) -> None:
     for posix, windows in pair_systems(page):
         assert windows == posix
+
+
+#: What PowerShell does not understand, or where programs are elsewhere on Windows.
+POSIX = re.compile(
+    r"\bexport |\bsource |\$\(|&&|\|\||/bin/|^\$ [A-Z_]+=|<<|\b(?:sed|grep|touch)\b"
+    r"|\bpip\b.*\*\.(?:whl|conda)"
+)
+#: Pages about a server's machine.
+SERVERS = frozenset(["operate-a-registry"])
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_a_command_for_posix_alone_has_a_tab_for_windows_or_a_note(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    blocks = [(one["kind"], one["body"]) for one in BLOCK.finditer(text)] + [("", "")]
+    lost = [
+        line.strip()
+        for (kind, body), (following, _) in itertools.pairwise(blocks)
+        if kind == "console" and following != "powershell"
+        for line in body.splitlines()
+        if POSIX.search(line.lstrip()) and re.match(r" *\$ (?!twofold )", line)
+    ]
+    assert lost == [] or "On Windows write" in text or page.stem in SERVERS
 
 
 @pytest.mark.parametrize("page", PAGES_WITH_EXAMPLES)

@@ -99,7 +99,7 @@ ENDPOINTS = (
         "GET",
         f"{_CHANNEL}/requests",
         "list-requests",
-        "List the projects that readers asked for and nobody has granted.",
+        "List the projects that readers requested and that are not granted yet.",
         RequiredRole.ADMIN,
         _list_requests,
         ResponseSpec("ApprovalRequest", is_list=True),
