@@ -19,7 +19,7 @@ from twofold.errors import Refused, TwofoldError
 from twofold.formats.core_metadata import parse_metadata
 from twofold.server.admission import vulnerabilities
 from twofold.server.admission.licenses import find_license_problem
-from twofold.server.admission.vulnerabilities import read_database
+from twofold.server.admission.vulnerabilities import Advisory, read_database
 from twofold.server.proxy import config
 from twofold.server.proxy.policy import Policy
 from twofold.server.registry import approvals
@@ -80,6 +80,23 @@ def spans(*events: dict[str, str], kind: str = "ECOSYSTEM") -> list[dict[str, An
             {"1.0", "3.0"},
         ),
         ({"ranges": spans({"introduced": "abc"}, kind="GIT")}, set()),
+        ({"versions": ["v1.0.0", "2"]}, {"1.0", "2.0"}),  # in other spellings
+        ({"ranges": spans({"fixed": "2.0"}, {"introduced": "0"})}, {"1.0"}),  # in any order
+        (
+            {
+                "ranges": spans(
+                    {"introduced": "3"},
+                    {"last_affected": "1.0"},
+                    {"introduced": "0"},
+                    {"fixed": "4"},
+                )
+            },
+            {"1.0", "3.0"},
+        ),
+        ({"ranges": spans({"introduced": "2.0"}, {"fixed": "next"})}, {"2.0", "3.0"}),
+        ({"ranges": spans({"introduced": "?"}, {"fixed": "1.5"})}, {"1.0"}),
+        ({"ranges": spans({"fixed": "2.0"})}, set()),
+        ({"ranges": spans({"introduced": "9"}), "versions": ["1.0"]}, {"1.0"}),
         ({}, set()),
     ],
 )
@@ -96,6 +113,15 @@ def test_releases_with_a_known_vulnerability_are_refused(
     for version in expected:
         got = download(front, f"spam-{version}-py3-none-any.whl")
         assert got.status_code == 403 and "PYSEC-1" in got.json()["message"]
+
+
+@pytest.mark.parametrize("version", ["2.0+cpu", "2.0.0+cu118", "v2.0", "2"])
+def test_a_local_label_or_another_spelling_is_the_same_release(version: str) -> None:
+    listed = Advisory("X", (), frozenset({"2.0"}), ())
+    last = Advisory("X", (), frozenset(), ((("introduced", "0"), ("last_affected", "2.0")),))
+    assert listed.concerns(version) and last.concerns(version)
+    fixed = Advisory("X", (), frozenset(), ((("introduced", "0"), ("fixed", "2.0")),))
+    assert not fixed.concerns(version)
 
 
 def test_a_withdrawn_an_accepted_and_anothers_advisory_do_not_count(

@@ -14,10 +14,12 @@ import time
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from threading import Lock, Thread
 from typing import Any
 
+from packaging.utils import canonicalize_version
 from packaging.version import InvalidVersion, Version
 
 from twofold.errors import Refused, TwofoldError, Unreachable
@@ -35,32 +37,62 @@ REFRESH_SECONDS, LOOK_SECONDS = 6 * 3600.0, 60.0
 _ADDRESSES = ("http://", "https://")
 
 
+#: An event of a range: `introduced`, `fixed` or `last_affected`, and its version.
+Event = tuple[str, str]
+
+
 @dataclass(frozen=True, slots=True)
 class Advisory:
-    """An advisory about a project: the releases by name, and ranges [introduced, fixed)."""
+    """An advisory about a project: the releases by name, and ranges as their events."""
 
     id: str
     aliases: tuple[str, ...]
     versions: frozenset[str]
-    ranges: tuple[tuple[str, str, str], ...]  # introduced, fixed, last affected; '' for open
+    ranges: tuple[tuple[Event, ...], ...]
 
     def concerns(self, version: str) -> bool:
-        """Whether a release is affected."""
+        """Whether a release is affected, whichever local label it has (`2.0+cpu` is 2.0)."""
         if version in self.versions:
             return True
         try:
-            parsed = Version(version)
-            return any(_is_within(parsed, *one) for one in self.ranges)
+            public = Version(Version(version).public)
         except InvalidVersion:
             return False
+        if canonicalize_version(str(public)) in _canonicalize(self.versions):
+            return True
+        return any(_is_within(public, events) for events in self.ranges)
 
 
-def _is_within(version: Version, introduced: str, fixed: str, last: str) -> bool:
-    if introduced not in ("", "0") and version < Version(introduced):
-        return False
-    if fixed:
-        return version < Version(fixed)
-    return not last or version <= Version(last)
+@lru_cache(maxsize=4096)
+def _canonicalize(versions: frozenset[str]) -> frozenset[str]:
+    return frozenset(map(canonicalize_version, versions))
+
+
+def _is_within(version: Version, events: Iterable[Event]) -> bool:
+    """Whether a version is affected by a range, whose events may come in any order (OSV 1.7).
+
+    A version that PEP 440 lacks ends no range, and begins one at the first release.
+    """
+    is_affected = False
+    for bound, kind in sorted(_order_events(events)):
+        if kind == "introduced" and version >= bound:
+            is_affected = True
+        elif version > bound or (kind == "fixed" and version == bound):
+            is_affected = is_affected and kind == "introduced"
+    return is_affected
+
+
+def _order_events(events: Iterable[Event]) -> Iterator[tuple[Version, str]]:
+    for kind, text in events:
+        try:
+            yield _FIRST if text == "0" else Version(text), kind
+        except InvalidVersion:
+            if kind == "introduced":
+                yield _FIRST, kind
+
+
+#: Before every other version.
+_FIRST = Version("0.dev0")
 
 
 @dataclass(frozen=True)
@@ -123,10 +155,9 @@ def _parse_one(value: Mapping[str, Any]) -> Iterator[tuple[str, Advisory]]:
         if str(package.get("ecosystem", "")).lower() != "pypi":
             continue
         ranges = [
-            one
+            tuple(_parse_events(span.get("events") or ()))
             for span in affected.get("ranges") or ()
             if span.get("type") in ("ECOSYSTEM", "SEMVER")
-            for one in _parse_events(span.get("events") or ())
         ]
         versions = frozenset(affected.get("versions") or ())
         yield (
@@ -135,19 +166,11 @@ def _parse_one(value: Mapping[str, Any]) -> Iterator[tuple[str, Advisory]]:
         )
 
 
-def _parse_events(events: Iterable[Mapping[str, str]]) -> Iterator[tuple[str, str, str]]:
-    introduced: str | None = None
+def _parse_events(events: Iterable[Mapping[str, str]]) -> Iterator[Event]:
     for event in events:
-        if "introduced" in event:
-            introduced = event["introduced"]
-        elif introduced is not None and "fixed" in event:
-            yield introduced, event["fixed"], ""
-            introduced = None
-        elif introduced is not None and "last_affected" in event:
-            yield introduced, "", event["last_affected"]
-            introduced = None
-    if introduced is not None:
-        yield introduced, "", ""
+        for kind in ("introduced", "fixed", "last_affected"):
+            if kind in event:
+                yield kind, str(event[kind])
 
 
 class AdvisoryCache:
