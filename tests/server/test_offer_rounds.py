@@ -13,9 +13,10 @@ from tests.server.conftest import Place
 from tests.servers.raw_upstream import RawUpstream, make_answer, make_entry, make_page
 from tests.servers.upstream import add_upstream
 from twofold.fetching import client
-from twofold.server.proxy import offer_list, offer_rounds, offered_wheels
+from twofold.server.proxy import config, offer_list, offer_rounds, offered_wheels
 from twofold.server.proxy.offer_rounds import RoundResult
 from twofold.server.proxy.offered_wheels import OfferedWheel
+from twofold.server.proxy.policy import Policy
 from twofold.server.registry import administration, queries
 from twofold.server.store import offers
 
@@ -103,6 +104,28 @@ def test_a_round_ends_where_the_pause_is_long_and_nothing_counts_as_missing(
         assert offers.list_missing(db, 1) == {}
         due = offers.list_due(db, 1, place.registry.clock(), 1000)
     assert len(due) == 201  # the next round goes on
+
+
+def test_what_was_read_for_another_policy_is_read_again(
+    place: Place, upstream: RawUpstream
+) -> None:
+    """The policy is set after the page was requested, and before it is stored."""
+    page = upstream.answers["/simple/spam/"]
+
+    def set_policy_first(line: socket.socket) -> None:
+        config.set_policy(place.registry, "operator", "main", Policy(deny=("spam>1",)))
+        assert isinstance(page, bytes)
+        line.sendall(page)
+
+    upstream.answers["/simple/spam/"] = set_policy_first
+    run_round(place)
+    assert [wheel.filename for wheel in read_wheels(place)] == NAMES[:1]
+
+
+@pytest.mark.usefixtures("upstream")
+def test_the_reason_of_the_policy_is_why_a_project_is_missing(place: Place) -> None:
+    config.set_policy(place.registry, "operator", "main", Policy(min_age=3))
+    assert "3 days after their upload" in run_round(place).missing["spam"]
 
 
 @pytest.mark.usefixtures("upstream")

@@ -88,6 +88,34 @@ def test_a_file_without_an_upload_time_is_refused_where_an_age_is_required(
     assert f"/files/{wheel.name}" not in static.requested
 
 
+@pytest.mark.parametrize(
+    ("policy", "reason"),
+    [
+        (Policy(min_age=3), "takes files 3 days after their upload"),
+        (Policy(deny=("spam",)), "denies 'spam'"),
+        (Policy(approval=True), "asks for approval"),
+        (Policy(licenses=("MIT",)), "licence"),
+    ],
+)
+def test_the_reason_of_a_refusal_is_in_every_page_and_in_the_log(
+    front: Place, caplog: pytest.LogCaptureFixture, policy: Policy, reason: str
+) -> None:
+    """In notices of conda, the JSON API, the web and the log; the address was known before."""
+    caplog.set_level("INFO", logger="twofold.server")
+    files = front.get("/main/simple/spam/", Accept=JSON).json()["files"]
+    config.set_policy(front.registry, "operator", "main", policy)
+    for file in files:
+        for headers in ({}, {"Range": "bytes=0-9"}):
+            assert front.get(f"/main/{file['url'][6:]}", **headers).status_code == 403
+    notices = front.get("/main/with/spam/notices.json").json()["notices"]
+    assert reason in notices[0]["message"]
+    releases = front.get("/main/pypi/spam/json").json()["releases"]
+    listed = [file for files in releases.values() for file in files]
+    assert all(file["yanked"] and reason in file["yanked_reason"] for file in listed) and listed
+    assert front.get("/main/project/spam").text.count("Not served") == 4
+    assert sum(reason in record.getMessage() for record in caplog.records) >= 4
+
+
 def test_what_a_policy_refuses_is_not_offered_to_conda_either(front: Place) -> None:
     config.set_policy(front.registry, "operator", "main", Policy(deny=("spam==2.0",)))
     value = front.get("/main/with/spam/noarch/repodata.json").json()

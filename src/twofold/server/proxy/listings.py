@@ -68,15 +68,18 @@ class RemoteListing:
 def list_release_files(registry: Registry, view: View, name: str, base: str) -> list[ReleaseFile]:
     """Return a project's files for the JSON API, stored and fetchable ones; none if unknown.
 
-    Their URLs are below `base`. A quarantined project offers nothing.
+    Their URLs are below `base`. A quarantined project offers nothing. What is not served is yanked
+    with its reason, as on the project's page.
     """
     key = normalize_name(name)
     with registry.database.read() as db:
         channel = require_channel(db, view.actor, view.channel, Action.READ)
-    remote, failure = RemoteProject(), None
+    remote, failure, refused = RemoteProject(), None, dict[str, str]()
     if view.label == MAIN:
         try:
-            remote, _ = metadata_cache.find_project(registry, channel, key)
+            remote, upstream = metadata_cache.find_project(registry, channel, key)
+            if upstream is not None:
+                refused = find_refusals(registry, channel, upstream, key, remote.files)
         except Unreachable as error:
             failure = error
     with registry.database.read() as db:
@@ -93,7 +96,7 @@ def list_release_files(registry: Registry, view: View, name: str, base: str) -> 
         raise failure
     known = {file.filename for file in own}
     return found + [
-        upstream_simple.to_release_file(file, base)
+        upstream_simple.to_release_file(file, base, refused.get(file.filename))
         for file in remote.files
         if file.filename not in known
     ]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -37,7 +37,7 @@ from twofold.server.proxy.remote_files import ListResponse, RemoteFile
 from twofold.server.registry.local_metadata import find_known_names
 from twofold.server.store import Connection, channels, offers
 from twofold.server.store.offers import OfferedProject
-from twofold.server.store.upstreams import Upstream
+from twofold.server.store.upstreams import Upstream, find_upstreams
 
 #: Releases of a project that are offered, unless the channel's rule says otherwise.
 RELEASES = 5
@@ -83,6 +83,7 @@ class _Reading:
     files: Sequence[RemoteFile] = ()
     required: dict[str, set[str]] = field(default_factory=dict)
     is_postponed: bool = False
+    made_for: str = ""
 
 
 def run_round(registry: Registry, channel: Channel, rate: float | None = None) -> RoundResult:
@@ -106,10 +107,16 @@ class _Round:
     def __init__(self, registry: Registry, channel: Channel, rate: float | None) -> None:
         self.registry, self.channel = registry, channel
         self.result = RoundResult()
-        self._newest = int(channel.settings.get("offered-releases") or RELEASES)
-        self._with_v3 = bool(channel.settings.get("v3"))
         self._pause = 1 / rate if rate else 0.0
         self._next, self._lock = 0.0, Lock()
+
+    @property
+    def _newest(self) -> int:
+        return int(self.channel.settings.get("offered-releases") or RELEASES)
+
+    @property
+    def _with_v3(self) -> bool:
+        return bool(self.channel.settings.get("v3"))
 
     def read(self, offered: OfferedProject) -> _Reading:
         """Read one project; what is wrong with it becomes the reason why it is missing.
@@ -138,18 +145,18 @@ class _Round:
         last = offered_wheels.unpack(offered.wheels) if offered.wheels else OfferedWheels()
         for upstream in sources:
             self._wait()
-            is_same = last.made_for == self._describe_rules(offered)
+            is_same = last.made_for == self._describe_rules(offered.requirement)
             known = last.validator if is_same and _can_revalidate(last, upstream) else ""
             page = upstream_simple.fetch_files(upstream_source(upstream), offered.key, known)
             if page is not None and page.unchanged:
-                return _Reading(offered.key)
+                return _Reading(offered.key, upstream=upstream, made_for=last.made_for)
             if page is not None and (page.project.files or page.project.status):
                 return self._read_wheels(offered, upstream, page)
         return self._make_missing(offered, "no upstream has it, or its name is private")
 
-    def _describe_rules(self, offered: OfferedProject) -> str:
+    def _describe_rules(self, requirement: str) -> str:
         """Describe what the wheels depend on beside their page."""
-        return f"{offered.requirement}; {self._newest} releases; v3: {self._with_v3}"
+        return f"{requirement}; {self._newest} releases; v3: {self._with_v3}"
 
     def _read_wheels(
         self, offered: OfferedProject, upstream: Upstream, page: ListResponse
@@ -161,17 +168,17 @@ class _Round:
         policy = parse_policy(upstream.policy)
         wheels = [self._read_wheel(source, file, texts, policy) for file in chosen]
         required = offered_wheels.list_requirements(wheels, requirement.extras)
-        made_for = self._describe_rules(offered)
+        made_for = self._describe_rules(offered.requirement)
         place = (upstream.name, page.validator, upstream.policy)
         made = OfferedWheels(tuple(wheels), *place, made_for)
-        missing = _explain(wheels, files)
+        missing = _explain(wheels, files, refused)
         shards = {
             subdir: (next(iter(records.values()))["name"], hash_shard(records))
             for subdir, records in offered_wheels.make_shards(wheels).items()
         }
         packed = offered_wheels.pack(made)
         value = OfferedProject(offered.key, offered.requirement, missing, packed, shards)
-        return _Reading(offered.key, "", value, upstream, files, required)
+        return _Reading(offered.key, "", value, upstream, files, required, made_for=made_for)
 
     def _read_wheel(
         self, source: Endpoint, file: RemoteFile, texts: dict[str, str], policy: Policy
@@ -228,9 +235,11 @@ class _Round:
     def store(self, readings: Sequence[_Reading]) -> None:
         """Store what a batch read: pins, records, and the projects that they require."""
         at = self.registry.clock()
-        changed = [one.value for one in readings if one.value is not None]
         required: dict[str, set[str]] = {}
         with self.registry.database.serialized_write() as db:  # serials in order
+            self.channel = channels.get_channel(db, self.channel.id)
+            readings = self._drop_outdated(db, readings)
+            changed = [one.value for one in readings if one.value is not None]
             for one in readings:
                 if one.upstream is not None:
                     place = ("", one.key)
@@ -249,6 +258,23 @@ class _Round:
         self.result.postponed |= {one.key: one.failure for one in readings if one.is_postponed}
         self.result.changed += len(changed)
         self.result.missing |= {one.key: one.missing for one in changed if one.missing}
+
+    def _drop_outdated(self, db: Connection, readings: Sequence[_Reading]) -> list[_Reading]:
+        """Leave out what was read for a policy, a requirement or rules that changed meanwhile.
+
+        It is due again.
+        """
+        policies = {one.name: one.policy for one in find_upstreams(db, self.channel.id, PYPI)}
+        wanted = offers.find_requirements(db, self.channel.id, (one.key for one in readings))
+        return [
+            one
+            for one in readings
+            if one.upstream is None
+            or (
+                policies.get(one.upstream.name) == one.upstream.policy
+                and one.made_for == self._describe_rules(wanted.get(one.key, ""))
+            )
+        ]
 
     def _add_required(self, db: Connection, required: dict[str, set[str]], at: datetime) -> None:
         """Put what projects require on the list, but for the channel's own projects."""
@@ -285,13 +311,18 @@ def hash_shard(records: dict[str, dict[str, object]]) -> str:
     return hashlib.sha256(repodata.make_shard(records)).hexdigest()
 
 
-def _explain(wheels: Sequence[OfferedWheel], files: Sequence[RemoteFile]) -> str:
+def _explain(
+    wheels: Sequence[OfferedWheel], files: Sequence[RemoteFile], refused: Mapping[str, str]
+) -> str:
     """Return why nothing of a project can be offered; '' where something can."""
     if any(wheel.packages for wheel in wheels):
         return ""
     notes = [wheel.note for wheel in wheels if wheel.note]
     if notes:
         return notes[0]
+    reasons = [reason for name, reason in refused.items() if name.endswith(".whl")]
+    if reasons:
+        return reasons[0]
     if any(not file.filename.endswith(".whl") for file in files):
         return "there are only sdists, which are not built here"
     return "no file of it may be served"

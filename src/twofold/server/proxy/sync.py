@@ -240,9 +240,15 @@ class SyncRun:
 
     def _describe_missing(self, key: str, requested: RequestedProject) -> str:
         asked = f" {requested.specifier}" if str(requested.specifier) else ""
-        remote, _ = metadata_cache.find_project(self.registry, self.channel, key)
+        remote, upstream = metadata_cache.find_project(self.registry, self.channel, key)
         sdists = any(file.filename.endswith((".tar.gz", ".zip")) for file in remote.files)
-        only = "; there are only sdists, which are not built here" if sdists else ""
+        wheels = [file.filename for file in remote.files if file.filename.endswith(".whl")]
+        if upstream is not None and wheels:
+            place = (self.registry, self.channel, upstream, key)
+            refused = find_refusals(*place, remote.files)
+            if reason := next((refused[name] for name in wheels if name in refused), None):
+                return f"no wheel of {key}{asked} is served for this target: {reason}"
+        only = "; there are only sdists, which are not built here" if sdists and not wheels else ""
         return f"no wheel of {key}{asked} matches this target{only}"
 
     def _find_candidates(self, key: str) -> list[Candidate]:

@@ -129,11 +129,14 @@ def promise_metadata(page: dict[str, Any]) -> None:
             file["core-metadata"] = True
 
 
-def to_release_file(file: RemoteFile, base: str) -> ReleaseFile:
-    """Describe a file for the JSON API; `base` is the channel's URL."""
+def to_release_file(file: RemoteFile, base: str, refused: str | None = None) -> ReleaseFile:
+    """Describe a file for the JSON API; `base` is the channel's URL.
+
+    `refused` is why the file is not served.
+    """
     parts = file.filename.removesuffix(".whl").split("-")
     is_wheel = file.filename.endswith(".whl") and len(parts) >= 5
-    yanked = file.entry.get("yanked", False)
+    yanked = refused or file.entry.get("yanked", False)
     description = {
         "sha256": file.sha256,
         "filename": file.filename,

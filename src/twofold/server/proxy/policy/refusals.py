@@ -124,6 +124,7 @@ def remember_refusal(
     policy = upstream.policy if error.code == "license" else ""
     text = f"The upstream's {pin.filename} was refused: {problem.message}"
     refusal = Refusal(text, problem.hint or "", policy=policy)
+    log.info("%s/%s is refused: %s", channel.name, pin.filename, problem.message)
     detail = {"reason": problem.message, "code": error.code, "sha256": pin.sha256}
     with registry.database.write() as db:
         if error.status == 400 or error.code == "license":
