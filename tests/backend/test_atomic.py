@@ -77,3 +77,27 @@ def test_a_process_is_dead_when_it_has_ended() -> None:
         assert not _is_dead(process.pid)
         assert not _is_dead(os.getpid())
     assert _is_dead(process.pid)
+
+
+@pytest.mark.windows
+def test_a_file_that_a_scanner_has_open_gets_its_name_a_moment_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Windows refuses to rename a file that another process has opened without sharing."""
+    rename, refusals = os.replace, []
+
+    def refuse_twice(source: str, target: str) -> None:
+        if len(refusals) < 2:
+            refusals.append(target)
+            raise PermissionError(13, "The process cannot access the file", source)
+        rename(source, target)
+
+    monkeypatch.setattr("twofold_build.atomic._RENAME_SECONDS", 5.0)
+    monkeypatch.setattr("os.replace", refuse_twice)
+    write_atomically(tmp_path / "a", b"1")
+    assert ((tmp_path / "a").read_bytes(), len(refusals)) == (b"1", 2)
+    monkeypatch.setattr("twofold_build.atomic._RENAME_SECONDS", 0.0)
+    refusals.clear()
+    with pytest.raises(PermissionError):
+        write_atomically(tmp_path / "b", b"2")
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]

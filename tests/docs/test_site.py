@@ -5,7 +5,9 @@ from __future__ import annotations
 import functools
 import importlib.util
 import json
+import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -100,6 +102,72 @@ def test_the_site_is_built_without_a_warning_and_asks_no_other_host(tmp_path: Pa
         assert "url(http" not in sheet.read_text("utf-8")
     index = json.loads((site / "search" / "search_index.json").read_text("utf-8"))
     assert any(entry["title"] == "Your first package" for entry in index["docs"])
+
+
+@pytest.mark.slow
+def test_the_site_is_built_without_material_too(tmp_path: Path) -> None:
+    """With MkDocs' own theme, as CONTRIBUTING.md shows it: Material ends in 2027."""
+    if importlib.util.find_spec("mkdocs") is None:
+        pytest.skip("the group docs is not installed: scripts/docs installs it")
+    guide = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    (plain,) = re.findall(r"```yaml title=\"mkdocs-plain.yml\"\n(.*?)```", guide, re.DOTALL)
+    for name in ("mkdocs.yml", "docs", "scripts", "src", "backend", "deploy", "pyproject.toml"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    for page in ROOT.glob("*.md"):
+        (tmp_path / page.name).symlink_to(page)
+    (tmp_path / "mkdocs-plain.yml").write_text(plain, encoding="utf-8")
+    build = [sys.executable, "-m", "mkdocs", "build", "--strict", "-f", "mkdocs-plain.yml"]
+    done = subprocess.run(build, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    pages = list((tmp_path / "site").rglob("*.html"))
+    assert len(pages) > len(PAGES)
+    index = json.loads((tmp_path / "site/search/search_index.json").read_text("utf-8"))
+    assert any(entry["title"] == "Your first package" for entry in index["docs"])
+
+
+@pytest.mark.slow
+@pytest.mark.git
+def test_each_version_of_the_site_is_kept_on_a_branch(tmp_path: Path) -> None:
+    """What `scripts/docs --version` runs, twice, in a copy of the repository."""
+    if importlib.util.find_spec("mike") is None:
+        pytest.skip("the group docs is not installed: scripts/docs installs it")
+
+    def git(*words: str) -> str:
+        command = ["git", "-c", "user.name=A", "-c", "user.email=a@example.org", *words]
+        return subprocess.run(
+            command, cwd=tmp_path, capture_output=True, text=True, check=True
+        ).stdout
+
+    tracked = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True)
+    for name in tracked.stdout.decode().rstrip("\0").split("\0"):
+        if (ROOT / name).is_file():
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, tmp_path / name)
+    git("init", "--quiet")
+    git("config", "user.name", "A")
+    git("config", "user.email", "a@example.org")
+    git("add", ".")
+    git("commit", "--quiet", "--message", "all")
+    programs = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    for version in ("0.1.0", "0.2.0"):
+        words = [
+            sys.executable,
+            "-m",
+            "mike.driver",
+            "deploy",
+            "--update-aliases",
+            version,
+            "latest",
+        ]
+        subprocess.run(
+            words, cwd=tmp_path, env={**os.environ, "PATH": programs}, check=True, timeout=600
+        )
+    assert {"0.1.0", "0.2.0", "latest"} <= set(git("ls-tree", "--name-only", "gh-pages").split())
+    versions = json.loads(git("show", "gh-pages:versions.json"))
+    assert [(one["version"], one["aliases"]) for one in versions] == [
+        ("0.2.0", ["latest"]),
+        ("0.1.0", []),
+    ]
 
 
 BROWSER = next(

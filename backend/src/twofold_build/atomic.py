@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 #: reused, in containers often the same ones.
 _QUIET_SECONDS = 60
 
+#: Seconds in which a refused rename is repeated: Windows lets virus scanners open new files.
+_RENAME_SECONDS = 1.0 if sys.platform == "win32" else 0.0
+
 try:
     import fcntl
 except ImportError:  # Windows
@@ -59,6 +62,17 @@ def _close(file: IO[bytes]) -> bool:
     except OSError:
         return False
     return True
+
+
+def _rename(source: str, target: str) -> None:
+    until = time.monotonic() + _RENAME_SECONDS
+    while True:
+        try:
+            return os.replace(source, target)
+        except PermissionError:
+            if time.monotonic() >= until:
+                raise
+        time.sleep(0.02)
 
 
 class AtomicFile:
@@ -109,7 +123,7 @@ class AtomicFile:
         """Move the file into place; it replaces a previous one at once."""
         try:
             self.stream.close()
-            os.replace(self.temporary, self.path)
+            _rename(self.temporary, self.path)
         except BaseException:
             self.discard()
             raise
