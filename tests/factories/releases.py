@@ -14,6 +14,7 @@ from pathlib import Path
 
 from twofold.conda_metadata import CondaPackage
 from twofold.formats.conda_writer import CondaWriter
+from twofold.formats.tar_bz2 import TarBz2Writer
 from twofold_build.archive import Content, Entry
 
 WHEEL = b"Wheel-Version: 1.0\nGenerator: hand\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
@@ -76,10 +77,11 @@ def make_conda(
     version: str,
     code: str = "x = 1\n",
     depends: Sequence[str] = ("python >=3.9",),
+    ending: str = ".conda",
 ) -> Path:
-    path = folder / f"{name}-{version}-py_0.conda"
+    path = folder / f"{name}-{version}-py_0{ending}"
     package = CondaPackage(name, version, depends=list(depends), timestamp=1_700_000_000_000)
-    writer = CondaWriter(path, package)
+    writer = (CondaWriter if ending == ".conda" else TarBz2Writer)(path, package)
     data = code.encode()
     entry = Entry(f"site-packages/{name}/__init__.py", data=data)
     writer.add(entry, Content(data, hashlib.sha256(data).digest()))

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
 from tests.factories.releases import hash_file, make_conda, make_wheel
 from tests.servers.package_servers import TOKEN, FakeServer, run_server
@@ -258,3 +259,21 @@ def test_another_build_of_the_version_is_left_alone_on_request(
     assert ran.code == 0, ran.err
     actions = {row["file"]: row["action"] for row in ran.json["files"]}
     assert actions == {wheel.name: "skip", new.name: "upload"}
+
+
+def test_the_authors_package_replaces_the_converted_one_of_the_other_format(
+    registry: Registry, main: str, tmp_path: Path
+) -> None:
+    """conda takes both formats of a build for one package, and installs the .conda."""
+    wheel = make_wheel(tmp_path, "formats", "1.0")
+    own = make_conda(tmp_path, "formats", "1.0", depends=["zlib"], ending=".tar.bz2")
+    later = make_wheel(tmp_path, "later", "1.0")
+    first = make_conda(tmp_path, "later", "1.0", depends=["xz"], ending=".tar.bz2")
+    for file in (wheel, own, first, later):
+        assert publish(main, file) == 1
+    repodata = requests.get(f"{registry.url}/main/noarch/repodata.json", timeout=30).json()
+    records = {**repodata["packages"], **repodata["packages.conda"]}
+    ours = {name for name in records if name.startswith(("formats-", "later-"))}
+    assert ours == {own.name, first.name}
+    assert records[own.name]["depends"] == ["zlib"]
+    assert publish(main, own) == 0

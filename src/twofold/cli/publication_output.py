@@ -131,7 +131,8 @@ def list_install_commands(publication: Publication) -> list[str]:
         urls = find_install_urls(settings, lambda _: False)
         wanted = f"{artifact.name}=={artifact.version}"
         if settings.kind in ("registry", "folder"):
-            lines[f"install: twofold install {wanted} --from {urls.channel} --venv DIR"] = None
+            into = "--conda" if artifact.kind.is_conda else "--venv"
+            lines[f"install: twofold install {wanted} --from {urls.channel} {into} DIR"] = None
         elif artifact.kind.is_conda and urls.channel:
             lines[f"install: conda install -c {urls.channel} {wanted}"] = None
         elif not artifact.kind.is_conda and settings.kind == "pypi":

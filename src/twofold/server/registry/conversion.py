@@ -25,6 +25,7 @@ from twofold.server.context import Registry, Transaction, require_channel
 from twofold.server.model import ANONYMOUS, Action, Actor, Channel, Project, StoredFile
 from twofold.server.pages.conda_records import make_record
 from twofold.server.registry.local_metadata import KnownNames, find_known_names, names_with_extras
+from twofold.server.registry.replacement import has_authors_package
 from twofold.server.store import channels, files, projects, upstreams
 from twofold.server.store.blob_refs import protect_blobs
 from twofold.server.store.files import NewFile
@@ -178,8 +179,8 @@ def record_converted(
     """
     added = []
     for package in packages:
-        name = (package.subdir, package.filename)
-        if files.find_file(change.db, change.channel.id, *name) is not None:
+        place = (change.db, change.channel.id, package.subdir, package.filename)
+        if files.find_file(*place) is not None or has_authors_package(*place):
             continue
         new = NewFile(
             package,

@@ -19,8 +19,8 @@ from twofold.server.auth import permissions
 from twofold.server.context import Registry, Transaction, not_found, require_channel
 from twofold.server.model import Action, Actor, Project, StoredFile
 from twofold.server.pages.page_updates import MAIN, PRE
+from twofold.server.registry import replacement
 from twofold.server.registry.queries import check_not_quarantined
-from twofold.server.registry.replacement import is_new_or_replaces, replace_converted
 from twofold.server.store import channels, files
 from twofold.server.store.blob_refs import protect_blobs
 
@@ -207,26 +207,24 @@ def _copy_files(
     change: Transaction, known: Project, sources: list[StoredFile], promotion: Promotion
 ) -> list[StoredFile]:
     if promotion.source == promotion.target:
-        label = promotion.to_label or MAIN
-        return _relabel(change, sources, lambda own: own | {label})
+        return _relabel(change, sources, lambda own: own | {promotion.to_label or MAIN})
     db, channel_id = change.db, change.channel.id
     project = _target_project(change, known)
     sources = _without_foreign_names(change, project, sources)
-    taken_names = {
-        (one.subdir, one.filename): one for one in files.list_project_files(db, project.id)
-    }
-    coming = [f for f in sources if is_new_or_replaces(f, taken_names.get((f.subdir, f.filename)))]
+    coming = replacement.select_new(sources, files.list_project_files(db, project.id))
     check_quota(db, change.channel, (file.size for file in coming))
     protect_blobs(db, change.registry.blobs, coming, change.at)
     carried: list[StoredFile] = []
     new_ids: dict[int, int] = {}
     for file in sorted(sources, key=lambda file: file.id):
-        taken = files.find_file(db, channel_id, file.subdir, file.filename)
-        if taken is not None and file.made_from is not None and taken.made_from is None:
-            continue  # the target has its author's own package of this name
-        if taken is not None and is_new_or_replaces(file, taken):
-            taken = replace_converted(change, taken)
+        name = (file.subdir, file.filename)
+        taken = files.find_file(db, channel_id, *name)
+        if file.made_from is not None and replacement.has_authors_package(db, channel_id, *name):
+            continue
+        if taken is not None and replacement.is_new_or_replaces(file, taken):
+            taken = replacement.replace_converted(change, taken)
         if taken is None:
+            replacement.replace_twin(change, *name)
             made_from = new_ids.get(file.made_from or 0)
             new = files.copy_file(db, file, channel_id, project.id, made_from, change.at)
             files.set_labels(db, channel_id, new, [promotion.label_for(file)])

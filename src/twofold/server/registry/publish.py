@@ -43,7 +43,11 @@ from twofold.server.registry.deferred_conversion import (
 )
 from twofold.server.registry.labels import check_label, check_unlocked
 from twofold.server.registry.local_metadata import find_known_names
-from twofold.server.registry.replacement import can_replace, replace_converted
+from twofold.server.registry.replacement import (
+    can_replace,
+    find_converted_twin,
+    replace_converted,
+)
 from twofold.server.store import Connection, channels, files
 from twofold.server.store.blob_refs import protect_blobs
 from twofold.server.store.files import NewFile
@@ -221,10 +225,13 @@ def _record_upload(
         check_quota(
             change.db, change.channel, (file_.size for file_ in (artifact, *conversion.artifacts))
         )
-        labels = upload.labels or _choose_labels(artifact, taken)
+        replaced = taken
+        if taken is None and not upload.is_fetched:
+            replaced = find_converted_twin(change, artifact.subdir, artifact.filename)
+        labels = upload.labels or _choose_labels(artifact, replaced)
         check_unlocked(change, labels)
-        if taken is not None:
-            replace_converted(change, taken)
+        if replaced is not None:
+            replace_converted(change, replaced)
         new = _make_new_file(change, project, artifact)
         new = replace(
             new,
@@ -236,14 +243,14 @@ def _record_upload(
         )
         protect_blobs(change.db, registry.blobs, [artifact, *conversion.artifacts], change.at)
         file = files.add_file(change.db, new, labels)
-        if taken is not None and taken.yanked is not None:
-            files.update_file(change.db, file.id, yanked=taken.yanked)
-            file = replace(file, yanked=taken.yanked)
+        if replaced is not None and replaced.yanked is not None:
+            files.update_file(change.db, file.id, yanked=replaced.yanked)
+            file = replace(file, yanked=replaced.yanked)
         made = record_converted(change, file, project, conversion.artifacts)
-        if taken is None:
+        if replaced is None:
             change.add_to_pages(project, file, *made)
         else:
-            change.rerender(project, file, *made, labels=taken.labels)
+            change.rerender(project, file, *made, labels=replaced.labels)
         change.audit("publish", file.basename, sha256=file.sha256)
         return UploadResult(file, True, tuple(made), conversion.note)
 
