@@ -252,12 +252,13 @@ def test_a_pattern_is_expanded_and_what_is_no_package_is_passed_over(
     """As cmd.exe and PowerShell hand it over, and in a folder that other tools have filled."""
     (release.folder / "old").mkdir()
     release.conda.unlink()
-    for name in (f"{release.wheel.name}.asc", "SHA256SUMS", f"{release.sdist.name}.sha256"):
+    beside = ("asc", "minisig", "sha256", "cdx.json", "intoto.jsonl")
+    for name in ("SHA256SUMS", "checksums.txt", *(f"{release.wheel.name}.{end}" for end in beside)):
         (release.folder / name).write_text("x")
     more = ("--to", "./out", "--json") if command == "publish" else ("--json",)
     ran = twofold(command, "dist/*", *more)
     assert ran.code == 0, ran.out + ran.err
-    assert "passed over: dist/SHA256SUMS" in ran.err
+    assert "passed over: dist/SHA256SUMS, dist/checksums.txt, " in ran.err
     if command == "publish":
         assert ran.json["uploaded"] == 2
     none = twofold(command, "dist/*.conda", *more)

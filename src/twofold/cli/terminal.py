@@ -213,9 +213,13 @@ def take_project_above(args: Any, names: Sequence[str]) -> None:
             return
 
 
-#: How files end that are beside built ones in dist/: signatures, hashes; attestations, which go
-#: with their files.
-_SIDE_FILES = (".asc", ".sig", ".sha256", ".sha512", ".md5", "SUMS", "SUMS.txt")
+#: How built files end, those too that twofold refuses: a release must not be incomplete in silence.
+#: What ends otherwise in dist/ are signatures, hashes, lists of them, bills of materials.
+_BUILT_FILES = (
+    *(".whl", ".conda", ".tar.gz", ".tar.bz2", ".tgz", ".tar.xz", ".tar.zst", ".tar", ".zip"),
+    *(".egg", ".exe", ".msi", ".rpm", ".deb"),
+)
+#: How attestations end, which go with their files.
 _ATTESTATIONS = (".attestation", ".attestation.json", ".sigstore", ".sigstore.json")
 
 
@@ -253,7 +257,7 @@ def _is_side_file(path: Path) -> bool:
     if path.is_dir():
         projects = ("pyproject.toml", "setup.py", "setup.cfg")
         return not any((path / name).is_file() for name in projects)
-    return path.name.endswith((*_SIDE_FILES, *_ATTESTATIONS))
+    return path.exists() and not path.name.lower().endswith(_BUILT_FILES)
 
 
 def print_json(value: Any) -> None:
