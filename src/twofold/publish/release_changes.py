@@ -134,7 +134,7 @@ def require_possible(steps: Sequence[ChangeStep]) -> None:
     problems = [Problem(s.reason, s.hint, s.target.settings.name) for s in refused]
     if not problems and steps and all(_is_absent(step) for step in steps):
         places = ", ".join(step.target.settings.name for step in steps)
-        hint = "list what is there: twofold status " + steps[0].change.project
+        hint = _list_command(steps[0].change, steps[0].target)
         problems.append(Problem(f"there is no {steps[0].change.subject}", hint, places))
     if problems:
         raise ProjectErrors(problems)
@@ -161,7 +161,7 @@ def carry_out_changes(
         if not _is_reached(step):
             raise Unreachable(
                 f"{step.target.settings.name} accepted the change, but does not show it yet",
-                f"check it: twofold status {step.change.project}",
+                _list_command(step.change, step.target),
             )
         made.append(step)
         report(step, f"{DONE[step.change.verb]} {step.change.subject}")
@@ -193,7 +193,7 @@ def _plan_step(change: ReleaseChange, target: Target) -> ChangeStep:
         reason = f"there is no {change.subject}" if change.verb == "delete" else "already so"
         return ChangeStep(target, manager, change, files, "nothing", reason)
     if not files and change.verb != "set-status":
-        hint = f"list what is there: twofold status {change.project}"
+        hint = _list_command(change, target)
         return ChangeStep(
             target, manager, change, (), "refused", f"there is no {change.subject}", hint
         )
@@ -274,6 +274,11 @@ def _is_reached(step: ChangeStep) -> bool:
     if step.change.promotion is not None:
         return not _find_missing(step.files, published, step.change.promotion)
     return step.change.is_done(published)
+
+
+def _list_command(change: ReleaseChange, target: Target) -> str:
+    """The hint to list a project's releases at the target."""
+    return f"list what is there: twofold status {change.project} --to {target.settings.name}"
 
 
 def _is_absent(step: ChangeStep) -> bool:

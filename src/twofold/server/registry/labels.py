@@ -224,7 +224,7 @@ def _copy_files(
         if taken is not None and replacement.is_new_or_replaces(file, taken):
             taken = replacement.replace_converted(change, taken)
         if taken is None:
-            replacement.replace_twin(change, *name)
+            replacement.replace_converted_other(change, *name)
             made_from = new_ids.get(file.made_from or 0)
             new = files.copy_file(db, file, channel_id, project.id, made_from, change.at)
             files.set_labels(db, channel_id, new, [promotion.label_for(file)])

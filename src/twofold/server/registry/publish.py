@@ -45,7 +45,7 @@ from twofold.server.registry.labels import check_label, check_unlocked
 from twofold.server.registry.local_metadata import find_known_names
 from twofold.server.registry.replacement import (
     can_replace,
-    find_converted_twin,
+    find_converted_other,
     replace_converted,
 )
 from twofold.server.store import Connection, channels, files
@@ -227,7 +227,7 @@ def _record_upload(
         )
         replaced = taken
         if taken is None and not upload.is_fetched:
-            replaced = find_converted_twin(change, artifact.subdir, artifact.filename)
+            replaced = find_converted_other(change, artifact.subdir, artifact.filename)
         labels = upload.labels or _choose_labels(artifact, replaced)
         check_unlocked(change, labels)
         if replaced is not None:

@@ -26,7 +26,7 @@ def find_other_format(
     return None
 
 
-def find_converted_twin(change: Transaction, subdir: str, filename: str) -> StoredFile | None:
+def find_converted_other(change: Transaction, subdir: str, filename: str) -> StoredFile | None:
     """Return the converted package of the same build in the other format."""
     found = find_other_format(change.db, change.channel.id, subdir, filename)
     return found if found is not None and found.made_from is not None else None
@@ -61,11 +61,11 @@ def replace_converted(change: Transaction, converted: StoredFile) -> StoredFile 
     return files.find_file(change.db, change.channel.id, converted.subdir, converted.filename)
 
 
-def replace_twin(change: Transaction, subdir: str, filename: str) -> None:
+def replace_converted_other(change: Transaction, subdir: str, filename: str) -> None:
     """Replace the converted package of the same build in the other format, if there is one."""
-    twin = find_converted_twin(change, subdir, filename)
-    if twin is not None:
-        replace_converted(change, twin)
+    other = find_converted_other(change, subdir, filename)
+    if other is not None:
+        replace_converted(change, other)
 
 
 def is_new_or_replaces(file: StoredFile, taken: StoredFile | None) -> bool:
