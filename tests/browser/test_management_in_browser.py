@@ -113,6 +113,36 @@ def test_somebody_signs_in_makes_a_token_yanks_with_a_reason_and_signs_out(
     assert (entries[-1]["actor"], entries[-1]["detail"]["reason"]) == ("owner", "it loses data")
 
 
+def test_the_keyboard_alone_signs_in_and_yanks(browser: Browser, managed: Place) -> None:
+    """Tab, letters, Space and Enter: no pointer, and no element that only one can reach."""
+
+    def tab_to(page: Page, role: str, name: str) -> None:
+        wanted = page.get_by_role(role, name=name, exact=True).first  # type: ignore[arg-type]
+        for _ in range(200):
+            page.keyboard.press("Tab")
+            if wanted.evaluate("one => one === document.activeElement"):
+                return
+        raise AssertionError(f"{name} is not reached")
+
+    with open_page(browser, 1280) as page:
+        page.goto(f"{managed.url}/-/sign-in?next=/-/manage/channels/main/projects/numpy")
+        tab_to(page, "textbox", "User name")
+        page.keyboard.type("owner")
+        page.keyboard.press("Tab")
+        page.keyboard.type(managed.token)
+        page.keyboard.press("Enter")
+        page.wait_for_url("**/projects/numpy")
+        tab_to(page, "link", "Yank")
+        page.keyboard.press("Enter")
+        page.wait_for_url("**/act/yank?**")
+        tab_to(page, "textbox", "Reason")
+        page.keyboard.type("by keyboard")
+        tab_to(page, "button", "Yank")
+        page.keyboard.press("Space")
+        page.wait_for_url("**done=yank")
+        assert "by keyboard" in page.get_by_role("main").inner_text()
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [375, 1280])
 def test_axe_finds_nothing_serious_and_no_page_is_too_wide(

@@ -245,6 +245,35 @@ def test_nothing_moves_for_who_prefers_it_so(browser: Browser, filled: Place) ->
         assert page.evaluate("getComputedStyle(document.documentElement).scrollBehavior") == "auto"
 
 
+def test_with_forced_colors_nothing_is_told_by_colour_alone(
+    browser: Browser, axe: str, filled: Place
+) -> None:
+    """Windows' contrast themes: borders stay where a colour marked an edge, and so does focus."""
+    with open_page(browser, 1280, forced_colors="active", color_scheme="dark") as page:
+        for path in ("/main/project/meshwork", "/main", "/-/components", "/-/sign-in"):
+            page.goto(filled.url + path)
+            # The colours are the reader's own, and axe computes with those of the page.
+            found = [one for one in find_serious(page, axe) if not one.startswith("color-contrast")]
+            assert found == [], path
+            for selector in (
+                ".badge",
+                ".notice",
+                ".command",
+                "input:visible:not([type=radio])",
+                ".button",
+            ):
+                for one in page.locator(selector).all()[:5]:
+                    width = one.evaluate("one => getComputedStyle(one).borderTopWidth")
+                    assert width != "0px", (path, selector)
+            underlined = "one => getComputedStyle(one).textDecorationLine"
+            for chosen in (":checked", ":not(:checked)"):
+                for tab in page.locator(f".tabs > input{chosen} + label").all():
+                    assert (tab.evaluate(underlined) == "underline") is (chosen == ":checked")
+            page.keyboard.press("Tab")
+            outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+            assert outline != "none", path
+
+
 def test_no_page_loads_anything_from_elsewhere(browser: Browser, filled: Place) -> None:
     with open_page(browser, 1280) as page:
         asked: list[str] = []

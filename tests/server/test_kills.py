@@ -82,7 +82,7 @@ def assert_sound(store: Settings) -> None:
     assert verdict.is_sound, verdict
 
 
-#: Counts one download of each file a batch, and prints a line before and after each; argument: the settings.
+#: Counts one download of each file a batch, and prints a line before and after each batch.
 COUNTING = """
 import sys
 from pathlib import Path

@@ -110,3 +110,48 @@ def test_the_audience_of_identities_is_the_public_url(behind_proxy: Place) -> No
 def test_what_is_no_public_url_is_refused(text: str) -> None:
     with pytest.raises(TwofoldError, match="not a public URL"):
         parse_public_url(text)
+
+
+@pytest.mark.parametrize(
+    ("public", "name", "path"),
+    [
+        ("https://packages.example/pkgs", "__Secure-twofold-session", "/pkgs"),
+        ("https://packages.example/a/b", "__Secure-twofold-session", "/a/b"),
+        ("https://packages.example", "__Host-twofold-session", "/"),
+        ("https://packages.example:8443", "__Host-twofold-session", "/"),
+        ("http://packages.internal/pkgs", "twofold-session", "/pkgs"),
+    ],
+)
+def test_a_session_belongs_to_the_public_address_behind_a_proxy_that_ends_tls(
+    place: Place, public: str, name: str, path: str
+) -> None:
+    """The proxy speaks http to the registry; its readers have https, and one prefix."""
+    place.settings = replace(place.settings, public_url=public)
+    origin, prefix = re.match(r"(https?://[^/]+)(.*)", public).groups()  # type: ignore[union-attr]
+    with serve(place):
+        page = requests.get(f"{place.url}{prefix}/-/sign-in", timeout=60)
+        csrf = re.search(r'name="csrf" value="([^"]+)"', page.text)
+        assert csrf
+        form = page.headers["set-cookie"]
+        answer = requests.post(
+            f"{place.url}{prefix}/-/sign-in",
+            data={
+                "csrf": csrf[1],
+                "user": "owner",
+                "password": place.token,
+                "next": "/-/account",
+            },
+            headers={"Cookie": form.partition(";")[0], "Origin": origin},
+            allow_redirects=False,
+            timeout=60,
+        )
+        assert (answer.status_code, answer.headers["location"]) == (303, f"{prefix}/-/account")
+        kept = [one.strip() for one in answer.raw.headers.getlist("set-cookie")[0].split(";")]
+        assert kept[0].partition("=")[0] == name
+        assert f"Path={path}" in kept and "HttpOnly" in kept and "SameSite=lax" in kept
+        assert ("Secure" in kept) is public.startswith("https")
+        assert not any(one.startswith("Domain") for one in kept)
+        account = requests.get(
+            f"{place.url}{prefix}/-/account", headers={"Cookie": kept[0]}, timeout=60
+        )
+        assert account.ok and f'action="{prefix}/-/sign-out"' in account.text

@@ -130,8 +130,11 @@ def test_a_form_without_its_token_changes_nothing(
     user, person = new_user(suffix=token), Person(place.url)
     person.sign_in(user.name, PASSWORD)
     fields = {} if token == "none" else {"csrf": token}
-    for path in ("/-/sign-out", "/-/manage/act/add-token", "/-/account/second-factor"):
+    for path in ("/-/sign-out", "/-/account/second-factor"):
         assert person.send(path, **fields, user=user.name).status_code == 403
+    again = person.send("/-/manage/act/add-token", **fields, user=user.name, name="x")
+    form = f"{place.url}/-/manage/act/add-token?user={user.name}&name=x"
+    assert again.url == form, "to be looked at and sent once more"
     assert person.is_signed_in and not Api(place)("GET", f"/users/{user.name}/tokens")
 
 

@@ -7,6 +7,7 @@ A secret that a call makes is shown on the page of its response, once.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -211,12 +212,14 @@ def perform_act(request: Request, form: Form) -> Response:
         return show_again(request, form)
     endpoint, actor = find_act(request), require_person(request)
     fixed = frozenset(name for name in endpoint.path_fields if form.get(f"fixed-{name}"))
+    entered = _read_entered(endpoint, form)
+    with suppress(Refused):  # what is wrong with it is found below, and shown at its field
+        actor = _authorize(request, actor, endpoint, {k: v for k, v in entered.items() if v})
     page = _Page(request, actor, endpoint, fixed, form.get("back"))
     words, errors = parse_form(endpoint, form)
     typed = TYPED.get(endpoint.name)
     if typed and not errors and form.get("typed").strip() != str(words[typed]):
         errors["typed"] = f"Enter '{words[typed]}', to be sure"
-    entered = _read_entered(endpoint, form)
     before = {name: form.get(f"{BEFORE}{name}") for name in entered}
     if errors:
         return page.show(_without_passwords(entered), errors, before=before)
