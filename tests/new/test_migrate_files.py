@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.new.migrated import Migrated, migrate, write_project
+from tests.new.migrated import Migrated, make_wheel, migrate, write_project
 from twofold.new.migrate import MigrationTools, compare_wheels, plan_migration
 from twofold.new.migrate.facts import Facts
 from twofold.new.migrate.packed_files import carry_over_files
@@ -252,6 +252,12 @@ CASES = {
             "my_package/data/b.txt", "tool.py", "more/x.py", "more/y.py",
         ),
         {"my_package/__init__.py", "my_package/sub/a.py", "tool.py", "x.py", "y.py"},
+    ),
+    "poetry files by a glob, with `to`": (
+        f"{POETRY}[tool.poetry]\nname = 'my_package'\nversion = '1'\ndescription = 'x'\n"
+        "packages = [{include = 'my_package'}, {include = 'data/**/*.json', to = 'my_package'}]\n",
+        touch("my_package/__init__.py", "data/a/b.json", "data/c.txt"),
+        {"my_package/__init__.py", "my_package/data/a/b.json"},
     ),
     "pdm includes by a glob": (
         f"{PDM}{PROJECT}[tool.pdm.build]\nincludes = ['my_package/**/*.py']\n",
@@ -624,3 +630,16 @@ def test_a_name_in_two_headers_is_the_same_as_in_one(tmp_path: Path) -> None:
             archive.writestr("x-1.dist-info/METADATA", text)
         wheels.append(wheel)
     assert [one.same for one in compare_wheels(*wheels)] == ["Author-Email has both"]
+
+
+def test_a_requirement_of_several_extras_is_the_same_as_one_for_each(tmp_path: Path) -> None:
+    """poetry-core joins them in one marker."""
+    extras = "Provides-Extra: a\nProvides-Extra: b\n"
+    joined = f"{extras}Requires-Dist: x (>=1) ; extra == 'a' or extra == 'b'\n"
+    alone = f"{extras}Requires-Dist: x>=1; extra == 'a'\nRequires-Dist: x>=1; extra == 'b'\n"
+    for folder in ("old", "new"):
+        (tmp_path / folder).mkdir()
+    found = compare_wheels(
+        make_wheel(tmp_path / "old", joined), make_wheel(tmp_path / "new", alone)
+    )
+    assert found and all(one.same for one in found)

@@ -53,7 +53,9 @@ class BuildEnvironment:
         else:
             python = _find_python(options.python, uv)
             command = [python, "-m", "venv", "--without-pip", folder]
-        hint = "check --python" if options.python else "check that there is room on the disk"
+        hint = "check that there is room on the disk"
+        if options.python:
+            hint = "install that Python, or pass the path of an interpreter to --python"
         _run(command, "an environment for the backend could not be made", hint)
         inside = ("Scripts", "python.exe") if os.name == "nt" else ("bin", "python")
         return cls(folder.joinpath(*inside), folder, project, uv, options)

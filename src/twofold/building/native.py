@@ -32,6 +32,8 @@ def build_native(root: str, out: str, request: BuildRequest) -> BuildResult:
     if request.backend.config_settings:
         keys = ", ".join(request.backend.config_settings)
         request.report(f"twofold_build has no config settings: {keys} has no effect")
+    if request.backend.python:
+        request.report("twofold_build runs in twofold's own Python: --python has no effect")
     planned = make_plan(root)
     project = planned.project
     result = BuildResult(project.name, project.version, "twofold_build")

@@ -129,9 +129,14 @@ def _select_files(root: Path, package: Mapping[str, Any], source: str) -> list[s
     is_whole = include.endswith(("/**/*", "/**")) and not set("*?[") & set(include.rstrip("*/"))
     if is_whole or not set("*?[") & set(include) or package.keys() & {"to", "format"}:
         return []
-    base = root / source
-    found = [path for path in base.glob(include) if path.is_file()]
-    return sorted(path.relative_to(root).as_posix() for path in found)
+    return _match_include(root, package, source)
+
+
+def _match_include(root: Path, package: Mapping[str, Any], source: str) -> list[str]:
+    """The files that the glob of `include` matches below `source`, sorted; [] for a plain path."""
+    include = str(package["include"])
+    matched = (root / source).glob(include) if set("*?[") & set(include) else ()
+    return sorted(path.relative_to(root).as_posix() for path in matched if path.is_file())
 
 
 def _read_package(facts: Facts, root: Path, package: Mapping[str, Any], where: str) -> None:
@@ -143,9 +148,11 @@ def _read_package(facts: Facts, root: Path, package: Mapping[str, Any], where: s
         facts.add_setting("sdist.include", [f"{source}/{package['include']}/**".lstrip("/")])
         return
     if package.get("to"):
-        path, place = (f"{base or ''}/{package['include']}" for base in (source, package["to"]))
-        if not place_file(facts, root, "paths", path, place.strip("/")):
-            facts.drop(where, f"packages: {package}", "no such folder")
+        files = _match_include(root, package, source) or [f"{source}/{package['include']}"]
+        for path in files:
+            place = f"{package['to']}/{path.removeprefix(f'{source}/')}"
+            if not place_file(facts, root, "paths", path, place.strip("/")):
+                facts.drop(where, f"packages: {package}", "no such folder")
         return
     module = str(package["include"]).removesuffix("/**/*").removesuffix("/**").strip("/")
     facts.packages = [*(facts.packages or []), module.removesuffix(".py").replace("/", ".")]

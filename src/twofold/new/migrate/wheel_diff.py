@@ -117,8 +117,9 @@ def _expand_self_extras(headers: Headers) -> set[str]:
     name = normalize_name(headers["Name"][0])
     extras: dict[str, list[str]] = {}
     for line in headers.get("Requires-Dist", []):
-        rest, extra = _split_extra(line)
-        extras.setdefault(extra, []).append(rest)
+        rest, named = _split_extra(line)
+        for extra in named:
+            extras.setdefault(extra, []).append(rest)
 
     def every(extra: str, seen: frozenset[str]) -> Iterator[str]:
         for line in extras.get(extra, ()) if extra not in seen else ():
@@ -132,10 +133,13 @@ def _expand_self_extras(headers: Headers) -> set[str]:
     return {f"{extra}: {line}" for extra in extras for line in every(extra, frozenset())}
 
 
-def _split_extra(line: str) -> tuple[str, str]:
-    """Split `x; python_version < '3' and extra == 'a'`: (`x; python_version < '3'`, `a`)."""
-    found = re.search(r"(?: and|;)? extra == '([^']*)'$", line)
-    return (line[: found.start()], found[1]) if found else (line, "")
+def _split_extra(line: str) -> tuple[str, list[str]]:
+    """Split `x; python_version < '3' and extra == 'a'`: (`x; python_version < '3'`, [`a`]).
+
+    poetry-core writes one line for several extras: `(extra == 'a' or extra == 'b')`.
+    """
+    found = re.search(r"(?: and|;)? \(?(extra == '[^']*'(?: or extra == '[^']*')*+)\)?$", line)
+    return (line[: found.start()], re.findall("'([^']*)'", found[1])) if found else (line, [""])
 
 
 def _list_urls(headers: Headers) -> set[str]:
