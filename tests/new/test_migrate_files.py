@@ -259,6 +259,18 @@ CASES = {
         touch("my_package/__init__.py", "data/a/b.json", "data/c.txt"),
         {"my_package/__init__.py", "my_package/data/a/b.json"},
     ),
+    "flit excludes of the sdist inside the module": (
+        "[build-system]\nrequires = ['flit_core']\nbuild-backend = 'flit_core.buildapi'\n"
+        f"{PROJECT}description = 'x'\n[tool.flit.sdist]\nexclude = ['my_package/tests/', 'doc']\n",
+        touch("my_package/__init__.py", "my_package/tests/__init__.py", "doc/a.md"),
+        {"my_package/__init__.py", "my_package/tests/__init__.py"},
+    ),
+    "setuptools find in several folders": (
+        f"{PROJECT}[tool.setuptools.packages.find]\nwhere = ['src', 'lib']\n"
+        "include = ['my_*', 'extra*']\n",
+        touch("src/my_package/__init__.py", "src/other/__init__.py", "lib/extra/__init__.py"),
+        {"my_package/__init__.py", "extra/__init__.py"},
+    ),
     "pdm includes by a glob": (
         f"{PDM}{PROJECT}[tool.pdm.build]\nincludes = ['my_package/**/*.py']\n",
         touch("my_package/__init__.py", "my_package/sub/a.py", "my_package/b.txt"),

@@ -218,7 +218,10 @@ def read_setuptools_table(facts: Facts, root: Path, table: Mapping[str, Any]) ->
         where = [rules["where"]] if isinstance(rules.get("where"), str) else rules.get("where")
         found = (tuple(rules.get("include", ())), tuple(rules.get("exclude", ())),
                  rules.get("namespaces") is not False)  # fmt: skip
-        arguments["packages"] = FindPackages(str((where or [""])[0]).strip("./"), *found)
+        folders = [str(folder).strip("./") for folder in where or [""]]
+        arguments["packages"] = FindPackages(folders[0], *found)
+        for folder in folders if len(folders) > 1 else ():
+            facts.add_source(folder)
     for name, rule in table.get("dynamic", {}).items():
         key = {"readme": "long_description", "dependencies": "install_requires",
                "optional-dependencies": "extras_require"}.get(name, name)  # fmt: skip
