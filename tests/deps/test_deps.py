@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import CommandResult
 from twofold.errors import BadFile
 from twofold.new.deps import Dependency, Status, read_declared, read_dependencies
 from twofold.source_analysis import InstalledDistributions
@@ -142,10 +143,15 @@ def test_older_files_declare_too(tmp_path: Path, files: dict[str, str]) -> None:
     assert found["PyYAML"].conda == "pyyaml"
 
 
-def test_computed_dependencies_are_remarked_on(tmp_path: Path) -> None:
+def test_computed_dependencies_are_remarked_on_and_none_is_called_missing(
+    tmp_path: Path, twofold: Callable[..., CommandResult]
+) -> None:
     setup = "from setuptools import setup\nsetup(name='x', install_requires=compute())\n"
-    _, remarks = read_declared(write_project(tmp_path, {"setup.py": setup}))
-    assert remarks == ["setup.py:2 computes its dependencies: they are not known here"]
+    root = write_project(tmp_path, {"setup.py": setup, "x.py": "import requests\n"})
+    ran = twofold("deps", root, "--check")
+    assert ran.code == 0, ran.err
+    assert "setup.py:2 computes its dependencies: they are not known here" in ran.err
+    assert "not declared" not in ran.err
 
 
 def test_the_command_prints_a_table_and_json(root: Path, twofold: Callable[..., object]) -> None:
@@ -219,10 +225,8 @@ def test_dynamic_dependencies_are_declared(tmp_path: Path, files: dict[str, str]
 
 def test_dependencies_of_a_metadata_hook_are_remarked_on(tmp_path: Path) -> None:
     text = f"{HEAD}dynamic = ['dependencies']\n[tool.hatch.metadata.hooks.custom]\n"
-    _, remarks = read_declared(write_project(tmp_path, {"pyproject.toml": text}))
-    assert remarks == [
-        "pyproject.toml [project] computes its dependencies: they are not known here"
-    ]
+    _, computed = read_declared(write_project(tmp_path, {"pyproject.toml": text}))
+    assert [*computed.items()] == [("dependencies", "pyproject.toml [project]")]
 
 
 @pytest.mark.parametrize(

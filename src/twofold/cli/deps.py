@@ -55,9 +55,9 @@ def run(args: argparse.Namespace) -> int:
         read_ignored,
     )
 
-    declared, remarks = read_declared(args.path)
-    for remark in remarks:
-        note(remark)
+    declared, computed = read_declared(args.path)
+    for key, where in computed.items():
+        note(f"{where} computes its {key}: they are not known here")
     names = read_conda_names(args.path)
     environment = choose_environment(args.env)
     found = read_dependencies(args.path, declared, environment, names, read_ignored(args.path))
@@ -66,6 +66,8 @@ def run(args: argparse.Namespace) -> int:
     else:
         _print(found)
     wrong = [one for one in found if one.status in (Status.MISSING, Status.UNUSED)]
+    if computed:  # what is imported may be among them
+        wrong = [one for one in wrong if one.status is Status.UNUSED]
     for one in wrong:
         tests = " by tests or notebooks" if one.is_test else ""
         if one.status is Status.MISSING:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from twofold.errors import TwofoldError
 from twofold.names import find_on_conda_forge, normalize_name, requirement_name, to_conda_name
@@ -78,8 +78,16 @@ class Dependency:
     is_test: bool = False
 
 
-def read_declared(root: Path) -> tuple[list[DeclaredDependency], list[str]]:
-    """Read what a project declares: dependencies, extras and groups; and remarks.
+class Declared(NamedTuple):
+    """What a project declares; `computed` are the keys whose values a program computes, and where:
+    what they add is not known."""
+
+    dependencies: list[DeclaredDependency]
+    computed: dict[str, str]
+
+
+def read_declared(root: Path) -> Declared:
+    """Read what a project declares: dependencies, extras and groups.
 
     From [project] of pyproject.toml, and where that leaves them to the backend (`dynamic`) or is
     missing, from what setup.py, setup.cfg, the tables of setuptools, poetry or flit,
@@ -98,17 +106,15 @@ def read_declared(root: Path) -> tuple[list[DeclaredDependency], list[str]]:
         }
         for name, table in [("dev", poetry.get("dev-dependencies", {})), *tables.items()]:
             groups.setdefault(name, []).extend(table)
-        return _collect_declared(needed, project.get("optional-dependencies", {}), groups), []
+        extras = project.get("optional-dependencies", {})
+        return Declared(_collect_declared(needed, extras, groups), {})
     facts = read_static_facts(root, MigrationTools()).facts
     for name, listed in facts.groups.items():
         groups[name] = [*groups.get(name, ()), *listed]
-    remarks = [
-        f"{where} computes its {key}: they are not known here"
-        for key, where in facts.unread.items()
-        if key.endswith("dependencies")
-    ]
+    computed = {key: at for key, at in facts.unread.items() if key.endswith("dependencies")}
     extras = facts.project.get("optional-dependencies", {})
-    return _collect_declared(facts.project.get("dependencies", ()), extras, groups), remarks
+    listed = _collect_declared(facts.project.get("dependencies", ()), extras, groups)
+    return Declared(listed, computed)
 
 
 def _read_groups(root: Path, document: Mapping[str, Any]) -> dict[str, list[object]]:
