@@ -113,8 +113,8 @@ def read_declared(root: Path) -> Declared:
         groups[name] = [*groups.get(name, ()), *listed]
     computed = {key: at for key, at in facts.unread.items() if key.endswith("dependencies")}
     extras = facts.project.get("optional-dependencies", {})
-    listed = _collect_declared(facts.project.get("dependencies", ()), extras, groups)
-    return Declared(listed, computed)
+    needed = facts.project.get("dependencies", ())
+    return Declared(_collect_declared(needed, extras, groups), computed)
 
 
 def _read_groups(root: Path, document: Mapping[str, Any]) -> dict[str, list[object]]:

@@ -138,8 +138,8 @@ def _split_extra(line: str) -> tuple[str, list[str]]:
 
     poetry-core writes one line for several extras: `(extra == 'a' or extra == 'b')`.
     """
-    found = re.search(r"(?: and|;)? \(?(extra == '[^']*'(?: or extra == '[^']*')*+)\)?$", line)
-    return (line[: found.start()], re.findall("'([^']*)'", found[1])) if found else (line, [""])
+    rest = line.partition("extra ==")[0].rstrip(" (").removesuffix(" and").rstrip(" ;")
+    return rest, re.findall(r"extra == '([^']*)'", line) or [""]
 
 
 def _list_urls(headers: Headers) -> set[str]:
