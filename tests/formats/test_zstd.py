@@ -30,6 +30,16 @@ def test_a_stream_by_threads_has_the_bytes_of_the_library(threads: int) -> None:
     assert ours.compress(DATA) + ours.flush() == theirs.compress(DATA) + theirs.flush()
 
 
+def test_a_reader_gives_what_is_asked_for_in_small_and_large_steps() -> None:
+    packed = compress(DATA[:300_000], 5) + compress(DATA[300_000:], 5)
+    reader = ZstdReader(io.BytesIO(packed), 27)
+    steps = [512, 0, 65_535, 1, 65_536, 200_000, 512, 65_537, 3]
+    parts = [reader.read(size) for size in steps]
+    assert [len(part) for part in parts] == steps
+    assert b"".join(parts) + reader.read() == DATA
+    assert reader.read(1) == b""
+
+
 def test_a_reader_goes_from_frame_to_frame_in_any_steps() -> None:
     packed = compress(DATA[:1000], 5) + zstandard.compress(DATA[1000:5000]) + compress(b"", 5)
     assert ZstdReader(io.BytesIO(packed), 27).read() == DATA[:5000]

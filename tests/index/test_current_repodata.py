@@ -83,6 +83,8 @@ def test_an_indexed_folder_has_the_page_and_keeps_it_current(tmp_path: Path) -> 
         ("foo=1.0=py_0", ("foo", "1.0", "py_0")),
         ("python_abi 3.12.* *_cp312", ("python_abi", "3.12.*", "*_cp312")),
         ("foo[version='>=1,<2',build=py*]", ("foo", ">=1,<2", "py*")),
+        ("Foo.b >=1.0,<2 py_0", ("foo.b", ">=1.0,<2", "py_0")),
+        ("foo if x", ("foo", "", "")),
     ],
 )
 def test_match_specs_are_read_in_all_spellings(text: str, parsed: tuple[str, str, str]) -> None:

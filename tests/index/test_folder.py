@@ -338,3 +338,38 @@ def test_a_file_of_the_same_size_and_time_is_read_again(tmp_path: Path) -> None:
     other.replace(path)
     assert (path.stat().st_size, path.stat().st_mtime_ns) == (before.st_size, before.st_mtime_ns)
     assert index_folder(folder).read == 1
+
+
+def test_a_file_that_came_anew_with_its_content_changes_no_page(tmp_path: Path) -> None:
+    folder = make_channel(tmp_path / "channel")
+    index_folder(folder)
+    path = next((folder / "noarch").glob("*.conda"))
+    data = path.read_bytes()
+    path.unlink()
+    path.write_bytes(data)
+    done = index_folder(folder)
+    assert (done.read, done.written) == (1, 0)
+
+
+def test_a_file_that_is_damaged_now_leaves_the_pages(tmp_path: Path) -> None:
+    folder = make_channel(tmp_path / "channel")
+    index_folder(folder)
+    path = next((folder / "noarch").glob("*.conda"))
+    path.write_bytes(b"PK")
+    assert len(index_folder(folder).problems) == 1
+    value = json.loads((folder / "noarch/repodata.json").read_bytes())
+    assert path.name not in value["packages.conda"]
+    newest = json.loads((folder / "noarch/current_repodata.json").read_bytes())
+    assert path.name not in newest["packages.conda"]
+
+
+def test_an_index_without_news_loads_no_reader_of_packages(tmp_path: Path) -> None:
+    folder = make_channel(tmp_path / "channel")
+    index_folder(folder)
+    code = (
+        "import sys; from pathlib import Path; from twofold.index.folder import index_folder\n"
+        "assert index_folder(Path(sys.argv[1])).written == 0\n"
+        "print({'twofold.formats.conda_reader', 'twofold.index.folder_pages'} & {*sys.modules})"
+    )
+    command = [sys.executable, "-c", code, str(folder)]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "set()\n"

@@ -143,13 +143,14 @@ def write_atomically(path: str | os.PathLike[str], data: bytes, mode: int | None
 
 def write_if_changed(path: str | os.PathLike[str], data: bytes) -> bool:
     """Write a whole file in one step unless it has this content; return whether it did."""
-    if _holds(path, data):
+    if holds(path, data):
         return False
     write_atomically(path, data)
     return True
 
 
-def _holds(path: str | os.PathLike[str], data: bytes) -> bool:
+def holds(path: str | os.PathLike[str], data: bytes) -> bool:
+    """Whether a file has this content."""
     try:
         if os.stat(path).st_size != len(data):
             return False

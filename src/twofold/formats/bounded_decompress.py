@@ -35,7 +35,7 @@ class BoundedReader:
         except (OSError, EOFError, ValueError, zlib.error) as error:
             raise BadFile(f"the archive is damaged: {error}", _HINT, self._where) from error
         self._unpacked += len(data)
-        if limits.is_bomb(self._unpacked, self._packed()):
+        if self._unpacked > limits.RATIO_FROM and limits.is_bomb(self._unpacked, self._packed()):
             raise BadFile(
                 f"the archive unpacks to more than {limits.RATIO} times its size: a bomb",
                 where=self._where,

@@ -12,6 +12,7 @@ import io
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
@@ -238,6 +239,7 @@ def find_index_problems(index: Mapping[str, Any]) -> list[str]:
     return problems[:20]
 
 
+@lru_cache(maxsize=4096)
 def find_spec_problem(spec: str) -> str:
     """Return why a match spec (CEP 29) cannot be a requirement of a package, or ''."""
     if not spec.strip():

@@ -13,7 +13,9 @@ import os
 import re
 from collections.abc import Iterator
 from copy import copy
+from functools import lru_cache
 from typing import NamedTuple, Protocol
+from zlib import adler32
 
 from twofold.errors import BadFile
 from twofold.formats import limits
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
 _BLOCK = 512
 _PIECE = 1 << 20
+_KINDS = {b"0": "file", b"\0": "file", b"5": "folder", b"2": "symlink", b"1": "hardlink"}
 _TWICE = {
     "path": "a member has two names",
     "linkpath": "a member has two targets",
@@ -151,18 +154,15 @@ class TarStream:
 
     def _check_checksum(self, block: bytes) -> None:
         checksum = self._number(block[148:156])
-        if checksum != sum(block) - sum(block[148:156]) + 8 * 32:
+        # The field itself counts as eight blanks.
+        if checksum != _add_bytes(block) - sum(block[148:156]) + 8 * 32:
             raise self._error("not a tar archive, or damaged: a header's checksum is wrong")
 
     def _number(self, field: bytes) -> int:
-        if field[0] == 0xFF:  # GNU's form for negative numbers, as times before 1970
-            return int.from_bytes(field, "big", signed=True)
-        if field[0] >= 0x80:  # GNU's form for large numbers
-            return int.from_bytes(field, "big") & ((1 << (8 * len(field) - 1)) - 1)
-        text = field.strip(b" \0")
-        if text.strip(b"01234567"):  # int() takes more: '0o17', '1_7', '+17'
+        number = _read_number(field)
+        if number is None:
             raise self._error("not a tar archive, or damaged: a header's number is wrong")
-        return int(text or b"0", 8)
+        return number
 
     def _extend(self, extended: dict[str, str], kind: bytes, body: bytes) -> None:
         """Take what an extended header says of the member after it: readers differ in which of two
@@ -227,11 +227,10 @@ class TarStream:
             raise self._error(f"a member's name is not UTF-8: {raw!r}") from error
 
     def _member(self, block: bytes, kind: bytes, size: int, extended: dict[str, str]) -> TarMember:
-        kinds = {b"0": "file", b"\0": "file", b"5": "folder", b"2": "symlink", b"1": "hardlink"}
-        if kind not in kinds:
+        type_name = _KINDS.get(kind)
+        if type_name is None:
             raise self._error("a member is a device, a sparse file or of an unknown kind")
         name = extended.get("path") or self._name(block)
-        type_name = kinds[kind]
         length = self._size(extended, size)
         # Some readers skip the data of a link, others take them for the next header.
         if length is None or length < 0 or (length and type_name.endswith("link")):
@@ -283,6 +282,24 @@ class TarStream:
         while data := self._stream.read(_PIECE):
             if data.strip(b"\0"):
                 raise self._error("data follow the end of the archive")
+
+
+def _add_bytes(block: bytes) -> int:
+    """Add the bytes of a header; Adler-32 has their sum plus one, and exactly up to 256 bytes."""
+    return (adler32(block[:256]) & 0xFFFF) + (adler32(block[256:]) & 0xFFFF) - 2
+
+
+@lru_cache(maxsize=4096)
+def _read_number(field: bytes) -> int | None:
+    """Read a number of a header; None for what is none. Owners, modes and times repeat."""
+    if field[0] == 0xFF:  # GNU's form for negative numbers, as times before 1970
+        return int.from_bytes(field, "big", signed=True)
+    if field[0] >= 0x80:  # GNU's form for large numbers
+        return int.from_bytes(field, "big") & ((1 << (8 * len(field) - 1)) - 1)
+    text = field.strip(b" \0")
+    if text.strip(b"01234567"):  # int() takes more: '0o17', '1_7', '+17'
+        return None
+    return int(text or b"0", 8)
 
 
 def find_member_problem(member: TarMember, root: str = "") -> str:

@@ -33,11 +33,15 @@ _TABLES = (
 )
 
 
+#: Size, and mtime and ctime in nanoseconds: a copy that keeps the mtime has another ctime.
+Identity = tuple[int, int, int]
+
+
 class CachedFile(NamedTuple):
     """One file as it was read.
 
     `path` is relative to the folder with `/`. `folder` is the subdir of a conda package, '' of a
-    wheel or an sdist. `name` is the conda name, or the normalised name on PyPI. `shown` is the JSON
+    wheel or an sdist. `name` is the conda name, or the normalised name on PyPI. `entry` is the JSON
     of its record in repodata, or of its entry in a project's page. `about` and `exports` are JSON
     of info/about.json and info/run_exports.json, '' without one.
     """
@@ -51,6 +55,11 @@ class CachedFile(NamedTuple):
     entry: str
     about: str = ""
     run_exports: str = ""
+
+    @property
+    def shown(self) -> tuple[str, ...]:
+        """What pages are made of."""
+        return self[4:]
 
 
 class Cache:
@@ -85,10 +94,16 @@ class Cache:
             self._database.execute("COMMIT")
         self._database.close()
 
-    def identities(self) -> dict[str, tuple[int, int, int]]:
+    def identities(self) -> dict[str, Identity]:
         """Path -> size, mtime and ctime of every file that is kept."""
         rows = self._database.execute("SELECT path, size, mtime_ns, ctime_ns FROM files")
         return {path: (size, mtime, ctime) for path, size, mtime, ctime in rows}
+
+    def find(self, paths: Iterable[str]) -> Iterator[CachedFile]:
+        """What is kept of some files."""
+        query = "SELECT * FROM files WHERE path = ?"
+        for path in paths:
+            yield from map(CachedFile._make, self._database.execute(query, (path,)))
 
     def put(self, kept: Iterable[CachedFile]) -> None:
         """Save files, over what the cache had of them."""
@@ -108,6 +123,11 @@ class Cache:
         """The subdirs that have files, '' for wheels and sdists."""
         rows = self._database.execute("SELECT DISTINCT folder FROM files ORDER BY folder")
         return [folder for (folder,) in rows]
+
+    def has_files(self, folder: str) -> bool:
+        """Whether a subdir has files, or '' wheels and sdists."""
+        query = "SELECT EXISTS (SELECT 1 FROM files WHERE folder = ?)"
+        return bool(self._database.execute(query, (folder,)).fetchone()[0])
 
     def names(self, folder: str) -> list[str]:
         """The names of the packages in a folder, sorted."""

@@ -9,17 +9,18 @@ there as `.conda` too is left out.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cmp_to_key
 from typing import Any
 
 from twofold.index.repodata import assemble_repodata, serialize
-from twofold.names.match_specs import ParsedSpec, parse_match_spec
+from twofold.names.match_specs import ParsedSpec, meets_version_spec, parse_match_spec
 from twofold.names.version_order import compare_conda_versions, starts_with_version
 
 _version_key = cmp_to_key(compare_conda_versions)
 _BZ2 = ".tar.bz2"
 #: What a record may say of features, which are rare.
+_DEPENDS = '"depends":['
 _FEATURES = '"track_features":', '"features":'
 
 
@@ -43,6 +44,16 @@ class _Records:
         if f'"name":"{name}"' in text and f'"version":"{rest}"' in text:
             return name, rest
         return self[file]["name"], str(self[file]["version"])
+
+    def list_depends(self, file: str) -> Sequence[str]:
+        """Return what a package requires, by the text of its record where that is plain."""
+        text = self.texts[file]
+        start = text.find(_DEPENDS)
+        end = text.find("]", start)
+        listed = text[start + len(_DEPENDS) : end]
+        if start < 0 or "\\" in listed or "[" in listed:
+            return self[file].get("depends") or ()
+        return listed[1:-1].split('","') if listed else ()
 
     def has_features(self, file: str) -> bool:
         """Whether the package has a feature or tracks one."""
@@ -132,7 +143,7 @@ def _find_missing(
         spec
         for files in chosen.values()
         for file in files
-        for spec in records[file].get("depends", ())
+        for spec in records.list_depends(file)
         if spec.partition(" ")[0] in several or not spec.partition(" ")[0].isalnum()
     }
     added: dict[str, set[str]] = {}
@@ -149,7 +160,13 @@ def _find_missing(
 
 
 def _any_matches(records: _Records, files: Iterable[str], spec: ParsedSpec) -> bool:
-    return any(spec.matches(records[file]) for file in files)
+    """Whether a package meets a spec; its record is parsed where a build is asked for."""
+    if spec.build:
+        return any(spec.matches(records[file]) for file in files)
+    known = map(records.find_name_and_version, files)
+    return any(
+        name == spec.name and meets_version_spec(version, spec.version) for name, version in known
+    )
 
 
 def _find_featureless(

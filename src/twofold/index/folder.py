@@ -15,34 +15,27 @@ written again. Every file is written under another name and moved into place.
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from twofold.errors import BadFile, Problem, TwofoldError
-from twofold.formats.conda_reader import read_index_facts
-from twofold.index import repodata
-from twofold.index.cache import Cache, CachedFile
-from twofold.index.folder_pages import (
-    write_channel,
-    write_project_pages,
-    write_subdir,
-    write_wheel_records,
-)
-from twofold.index.patches import Patches
-from twofold.names import normalize_name
+from twofold.errors import Problem, TwofoldError
+from twofold.index.cache import Cache, Identity
 from twofold_build.atomic import remove_leftovers
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from twofold.index.patches import Patches
 
 _SUBDIR = re.compile(r"noarch|(linux|osx|win|freebsd|emscripten|wasi|zos)-[a-z0-9_]+")
 _CONDA = (".conda", ".tar.bz2")
 _PYPI = (".whl", ".tar.gz")
-
-
-#: Size, and mtime and ctime in nanoseconds: a copy that keeps the mtime has another ctime.
-Identity = tuple[int, int, int]
+#: The channel of the folder's wheels as records of revision 3, in the folder.
+V3_FOLDER = "v3"
 
 
 class IndexResult(NamedTuple):
@@ -85,21 +78,44 @@ def index_folder(
     found = _find_files(folder)
     with Cache(folder) as cache:
         known = cache.identities()
-        fresh = [path for path, identity in found.files.items() if known.get(path) != identity]
+        fresh = {p: identity for p, identity in found.files.items() if known.get(p) != identity}
         gone = [path for path in known if path not in found.files]
-        touched = cache.remove([*gone, *(path for path in fresh if path in known)])
-        kept, problems = read_files(folder, {path: found.files[path] for path in fresh}, workers)
+        touched, read, problems = _read_fresh(folder, cache, fresh, workers)
+        touched |= cache.remove(gone)
         problems += [
             Problem("it is not a file", "remove it", path) for path in sorted(found.not_files)
         ]
-        cache.put(kept)
-        touched |= {(one.folder, one.name) for one in kept}
         written = _write(folder, cache, touched, found.subdirs, patches)
-        written += write_wheel_records(folder, wheels or {})
+        if wheels or (folder / V3_FOLDER).is_dir():
+            from twofold.index.folder_pages import write_wheel_records
+
+            written += write_wheel_records(folder / V3_FOLDER, wheels or {})
         # A file that could not be read is not cached: every run tries and reports it.
         damaged = {problem.where for problem in problems}
         count = len(found.files.keys() - damaged)
-    return IndexResult(folder, count, len(kept), len(gone), tuple(problems), written)
+    return IndexResult(folder, count, read, len(gone), tuple(problems), written)
+
+
+def _read_fresh(
+    folder: Path, cache: Cache, files: Mapping[str, Identity], workers: int | None
+) -> tuple[set[tuple[str, str]], int, list[Problem]]:
+    """Read new files into the cache; returns whose pages change, the number read, the damaged.
+
+    A file that came anew with the same content, as by a checkout, changes no page.
+    """
+    if not files:
+        return set(), 0, []
+    from twofold.index.file_reading import read_files
+
+    kept, problems = read_files(folder, files, workers)
+    before = {one.path: one for one in cache.find(files)}
+    touched = cache.remove(before.keys() - {one.path for one in kept})
+    for one in kept:
+        old = before.get(one.path)
+        if old is None or one.shown != old.shown:
+            touched.add((one.folder, one.name))
+    cache.put(kept)
+    return touched, len(kept), problems
 
 
 def _find_files(folder: Path) -> _Found:
@@ -144,8 +160,10 @@ def _write(
         names.setdefault(place, set()).add(name)
     projects = names.pop("", set())
     written = 0
-    has_projects = bool(cache.names(""))
+    has_projects = cache.has_files("")
     if projects or has_projects != (folder / "simple" / "index.html").exists():
+        from twofold.index.folder_pages import write_project_pages
+
         written += write_project_pages(folder, cache, projects)
     every = sorted({*cache.folders(), *subdirs, *names} - {""})
     if not every and has_projects:
@@ -153,8 +171,12 @@ def _write(
     for subdir in sorted({"noarch", *every}):
         changed = names.get(subdir, set())
         if changed or patches or not _has_pages(folder / subdir):
+            from twofold.index.folder_pages import write_subdir
+
             written += write_subdir(folder, cache, subdir, changed, patches)
     if names or not (folder / "channeldata.json").exists():
+        from twofold.index.folder_pages import write_channel
+
         changed = {name for own in names.values() for name in own}
         written += write_channel(folder, cache, changed, sorted({"noarch", *every}))
     return written
@@ -162,100 +184,3 @@ def _write(
 
 def _has_pages(place: Path) -> bool:
     return all((place / f"{kind}repodata.json").exists() for kind in ("", "current_"))
-
-
-#: Fewer new files than this are read faster than other processes start.
-_PARALLEL_FROM = 400
-
-
-def read_files(
-    folder: Path, files: Mapping[str, Identity], workers: int | None
-) -> tuple[list[CachedFile], list[Problem]]:
-    """Read files (path relative to the folder -> identity); damaged ones become problems."""
-    if workers is None:
-        workers = (os.cpu_count() or 1) if len(files) >= _PARALLEL_FROM else 0
-    parts = _split(sorted(files.items()), workers)
-    if len(parts) <= 1:
-        results = [_read_part(str(folder), part) for part in parts]
-    else:
-        from concurrent.futures import ProcessPoolExecutor
-        from multiprocessing import get_context
-
-        with ProcessPoolExecutor(len(parts), get_context("spawn")) as pool:
-            results = list(pool.map(_read_part, [str(folder)] * len(parts), parts))
-    return (
-        [kept for part, _ in results for kept in part],
-        [problem for _, part in results for problem in part],
-    )
-
-
-def _split(files: list[tuple[str, Identity]], workers: int) -> list[list[tuple[str, Identity]]]:
-    if workers <= 1:
-        return [files] if files else []
-    return [part for number in range(workers) if (part := files[number::workers])]
-
-
-def _read_part(
-    folder: str, files: list[tuple[str, Identity]]
-) -> tuple[list[CachedFile], list[Problem]]:
-    kept: list[CachedFile] = []
-    problems: list[Problem] = []
-    for path, identity in files:
-        try:
-            kept.append(_read_one(Path(folder), path, identity))
-        except BadFile as error:
-            problems += [Problem(p.message, p.hint, path) for p in error.problems]
-        except OSError as error:
-            problems.append(Problem(f"it cannot be read: {error.strerror}", where=path))
-    return kept, problems
-
-
-def _read_one(folder: Path, path: str, identity: Identity) -> CachedFile:
-    file = folder / path
-    if path.endswith((".conda", ".tar.bz2")):
-        return _read_conda(file, path, identity)
-    return _read_pypi(file, path, identity)
-
-
-def _read_pypi(file: Path, path: str, identity: Identity) -> CachedFile:
-    from datetime import UTC, datetime
-
-    from twofold.artifact import Listing
-    from twofold.formats.reader import read_artifact
-    from twofold.index import simple
-
-    artifact = read_artifact(file)
-    moment = datetime.fromtimestamp(identity[1] / 1e9, UTC)
-    entry = simple.make_file_entry(Listing(artifact, "../../" + path, moment))
-    if artifact.filename.endswith(".whl"):
-        _write_metadata(file, artifact.metadata)
-    shown = {"version": artifact.version, "file": entry}
-    text = json.dumps(shown, ensure_ascii=False)
-    return CachedFile(path, *identity, "", normalize_name(artifact.name), text)
-
-
-def _write_metadata(wheel: Path, metadata: bytes) -> None:
-    """METADATA beside the wheel (PEP 658)."""
-    from twofold_build.atomic import write_if_changed
-
-    write_if_changed(wheel.with_name(f"{wheel.name}.metadata"), metadata)
-
-
-def _read_conda(file: Path, path: str, identity: Identity) -> CachedFile:
-    package = read_index_facts(file)
-    subdir = path.partition("/")[0]
-    if package.subdir != subdir:
-        raise BadFile(
-            f"the package is for {package.subdir} but is in {subdir}/",
-            f"move it to {package.subdir}/",
-        )
-    record = repodata.make_record_from_index(package.index, subdir, package.hashes)
-    return CachedFile(
-        path,
-        *identity,
-        subdir,
-        package.index["name"],
-        repodata.serialize(record).decode(),
-        package.about.decode("utf-8", "replace"),
-        package.run_exports.decode("utf-8", "replace"),
-    )

@@ -6,19 +6,17 @@ import hashlib
 import json
 import shutil
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from twofold.index import repodata
 from twofold.index.cache import Cache
-from twofold.index.patches import PatchedRecords, Patches, apply_patches
-from twofold_build.atomic import write_if_changed
+from twofold.index.patches import NO_PATCHES, PatchedRecords, Patches, apply_patches
+from twofold_build.atomic import holds, write_if_changed
 
 #: How long a shard that no index names any more is kept for clients with an older index (CEP 16).
 _SHARD_LIFETIME = 7 * 24 * 3600
-#: The channel of the folder's wheels as records of revision 3, in the folder.
-V3_FOLDER = "v3"
 
 
 def write_subdir(
@@ -33,11 +31,9 @@ def write_subdir(
     `patches` correct records.
     """
     place = folder / subdir
-    from twofold.index.current_repodata import assemble_current_repodata
-
     cut = len(subdir) + 1
     entries = {path[cut:]: text for path, text in cache.list_entries(subdir)}
-    patched = PatchedRecords({}, [])
+    patched = NO_PATCHES
     if patches is not None:
         plain = repodata.assemble_repodata(subdir, entries.items())
         write_if_changed(place / "repodata_from_packages.json", plain)
@@ -45,11 +41,7 @@ def write_subdir(
         patched = apply_patches(records, patches(subdir, json.loads(plain)))
         entries |= {name: _to_text(record) for name, record in patched.changed.items()}
         entries = {name: entries[name] for name in entries if name not in set(patched.removed)}
-    data = repodata.assemble_repodata(subdir, entries.items(), patched.removed)
-    written = _write_packed(place / "repodata.json", data)
-    current = assemble_current_repodata(subdir, entries, patched.removed)
-    packed = (place / "repodata.json.zst").read_bytes() if current is None else None
-    written += _write_packed(place / "current_repodata.json", current or data, packed)
+    written = _write_repodata(place, subdir, entries, patched.removed)
     exports = {path[cut:]: json.loads(text) for path, text in cache.list_run_exports(subdir)}
     value = repodata.serialize(repodata.make_run_exports(subdir, exports))
     written += _write_packed(place / "run_exports.json", value)
@@ -57,13 +49,28 @@ def write_subdir(
     return written + _write_shards(place, cache, subdir, {*names, *affected}, patched)
 
 
-def write_wheel_records(folder: Path, records: Mapping[str, Mapping[str, dict[str, Any]]]) -> int:
-    """Write the channel `v3/` of records of wheels, from subdir -> key -> record.
+def _write_repodata(
+    place: Path, subdir: str, entries: Mapping[str, str], removed: Sequence[str]
+) -> int:
+    """Write repodata.json, last, and current_repodata.json, which follows from it."""
+    data = repodata.assemble_repodata(subdir, entries.items(), removed)
+    page, newest = place / "repodata.json", place / "current_repodata.json"
+    if _is_written(page, data) and newest.exists():
+        return 0
+    from twofold.index.current_repodata import assemble_current_repodata
+
+    current = assemble_current_repodata(subdir, entries, removed)
+    packed = repodata.compress(data)
+    written = _write_packed(newest, current or data, packed if current is None else None)
+    return written + _write_packed(page, data, packed)
+
+
+def write_wheel_records(place: Path, records: Mapping[str, Mapping[str, dict[str, Any]]]) -> int:
+    """Write a channel of records of wheels, from subdir -> key -> record.
 
     It is apart from the packages: rattler prefers the record of a wheel to a package of the same
     version, and then cannot install it. Without records the pages of an earlier run go.
     """
-    place = folder / V3_FOLDER
     written = 0
     for page in (*place.glob("*/repodata.json"), *place.glob("*/repodata*.zst")):
         if page.parent.name not in records:
@@ -81,12 +88,19 @@ def write_wheel_records(folder: Path, records: Mapping[str, Mapping[str, dict[st
 
 
 def _write_packed(page: Path, data: bytes, packed: bytes | None = None) -> int:
-    """Write a page and the same compressed; returns how many of the two were written."""
+    """Write a page and the same compressed; returns how many of the two were written.
+
+    The page is the last, so that one that is there says that the other is right.
+    """
+    if _is_written(page, data):
+        return 0
     beside = page.with_name(f"{page.name}.zst")
-    written = int(write_if_changed(page, data))
-    if written or not beside.exists():
-        written += write_if_changed(beside, packed or repodata.compress(data))
-    return written
+    written = write_if_changed(beside, packed or repodata.compress(data))
+    return int(written) + int(write_if_changed(page, data))
+
+
+def _is_written(page: Path, data: bytes) -> bool:
+    return holds(page, data) and page.with_name(f"{page.name}.zst").exists()
 
 
 def _to_text(record: Mapping[str, Any]) -> str:

@@ -9,9 +9,9 @@ are `SUBDIR/patch_instructions.json` below a folder, or what the function
 from __future__ import annotations
 
 import json
-import runpy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from twofold.errors import BadFile, TwofoldError
@@ -25,8 +25,11 @@ _REVOKED = "package_has_been_revoked"
 class PatchedRecords(NamedTuple):
     """File name -> record as it is after the instructions; and the names that they remove."""
 
-    changed: dict[str, dict[str, Any]]
-    removed: list[str]
+    changed: Mapping[str, dict[str, Any]]
+    removed: Sequence[str]
+
+
+NO_PATCHES = PatchedRecords(MappingProxyType({}), ())
 
 
 def read_patches(path: Path) -> Patches:
@@ -38,6 +41,8 @@ def read_patches(path: Path) -> Patches:
             f"{path} is neither a folder nor a Python file",
             "name a folder with SUBDIR/patch_instructions.json, or a file with _patch_repodata",
         )
+    import runpy
+
     function = runpy.run_path(str(path)).get("_patch_repodata")
     if not callable(function):
         raise TwofoldError(f"{path} has no function _patch_repodata(repodata, subdir)")

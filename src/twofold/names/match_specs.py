@@ -13,6 +13,10 @@ from typing import Any, NamedTuple
 
 from twofold.names.version_order import compare_conda_versions, starts_with_version
 
+#: `name`, `name 1.*`, `name >=1.0,<2`, `name 1.0 py_0`: nearly all.
+_PLAIN = re.compile(
+    r"([\w.-]+)(?: (?!if )((?:[<>]=?|[=!]=)?[\w.*]+(?:,[<>]=?[\w.]+)*)(?: ([\w*]+))?)?", re.ASCII
+)
 _BRACKETS = re.compile(r"\[(.*)\]\s*$", re.DOTALL)
 _KEY = re.compile(r"(\w+)\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s,\]]*))")
 _NAME = re.compile(r"\s*(?:[^\s:]*:[^\s:]*:)?([^\s=<>!~\[(]+)\s*")
@@ -47,6 +51,9 @@ class ParsedSpec(NamedTuple):
 @lru_cache(maxsize=65536)
 def parse_match_spec(text: str) -> ParsedSpec:
     """Parse a match spec in any of conda's spellings."""
+    plain = _PLAIN.fullmatch(text)
+    if plain is not None:
+        return ParsedSpec(plain[1].lower(), plain[2] or "", plain[3] or "")
     text = text.partition("#")[0].partition(" if ")[0]
     keys: dict[str, str] = {}
     found = _BRACKETS.search(text)

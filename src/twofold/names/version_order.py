@@ -78,6 +78,7 @@ def _pep_440_key(version: str) -> Any:
     return (1, parsed) if parsed is not None else (0, _conda_key(version))
 
 
+@lru_cache(maxsize=4096)
 def compare_conda_versions(one: str, other: str) -> int:
     """Return -1, 0 or 1 as one version comes before, with or after another by conda's order."""
     for mine, theirs in zip(_read_conda(one), _read_conda(other), strict=True):
@@ -95,6 +96,7 @@ def compare_conda_versions(one: str, other: str) -> int:
 _conda_key = cmp_to_key(compare_conda_versions)
 
 
+@lru_cache(maxsize=4096)
 def starts_with_version(version: str, prefix: str) -> bool:
     """Whether `prefix.*` holds for a version by conda's rules: 1.10 does not start with 1.1."""
     _, epoch, public, local = _read_conda(version)

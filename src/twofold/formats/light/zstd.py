@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 #: Bytes of compressed data that are read at once.
 _BLOCK = 1 << 17
+#: Bytes that are decompressed ahead: a tar is read in blocks of 512.
+_AHEAD = 1 << 16
 #: zstd's numbers of what follows a block: nothing yet, or the end of the frame.
 _END_OF_FRAME = 2
 #: zstd's numbers of parameters (zstd.h, which never changes them).
@@ -100,9 +102,24 @@ class ZstdReader:
         self._options = {_LARGEST_WINDOW_LOG: window_log}
         self._decompressor = self._zstd.ZstdDecompressor(options=self._options)
         self._is_inside_frame = False
+        self._ahead = b""
+        self._at = 0
 
     def read(self, size: int = -1, /) -> bytes:
         """Return `size` bytes, fewer at the end only; all for -1. Raises ValueError."""
+        start, end = self._at, self._at + size
+        if size >= 0 and end <= len(self._ahead):
+            self._at = end
+            return self._ahead[start:end]
+        left = self._ahead[start:]
+        self._ahead, self._at = b"", 0
+        if not 0 <= size < _AHEAD:
+            return left + self._read_on(size - len(left) if size > 0 else size)
+        self._ahead = left + self._read_on(_AHEAD)
+        self._at = min(size, len(self._ahead))
+        return self._ahead[: self._at]
+
+    def _read_on(self, size: int) -> bytes:
         parts: list[bytes] = []
         missing = size
         while missing:
