@@ -18,7 +18,7 @@ from tests.factories.artifacts import (
 from tests.factories.conda_info import make_info
 from twofold.check import check_file
 from twofold.formats.deep_check import find_problems
-from twofold.formats.tar_safety import _add_bytes
+from twofold.formats.tar_numbers import add_bytes
 
 ROOT = "my_package-1.0.0"
 Link = tuple[str, bytes, str]
@@ -291,4 +291,4 @@ def test_a_path_may_begin_with_dots(dots: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("block", [bytes(512), b"\xff" * 512, bytes(range(256)) * 2, b"a" * 300])
 def test_the_sum_of_a_header_is_exact(block: bytes) -> None:
-    assert _add_bytes(block) == sum(block)
+    assert add_bytes(block) == sum(block)

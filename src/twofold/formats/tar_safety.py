@@ -13,12 +13,11 @@ import os
 import re
 from collections.abc import Iterator
 from copy import copy
-from functools import lru_cache
 from typing import NamedTuple, Protocol
-from zlib import adler32
 
 from twofold.errors import BadFile
 from twofold.formats import limits
+from twofold.formats.tar_numbers import add_bytes, read_number
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -155,11 +154,11 @@ class TarStream:
     def _check_checksum(self, block: bytes) -> None:
         checksum = self._number(block[148:156])
         # The field itself counts as eight blanks.
-        if checksum != _add_bytes(block) - sum(block[148:156]) + 8 * 32:
+        if checksum != add_bytes(block) - sum(block[148:156]) + 8 * 32:
             raise self._error("not a tar archive, or damaged: a header's checksum is wrong")
 
     def _number(self, field: bytes) -> int:
-        number = _read_number(field)
+        number = read_number(field)
         if number is None:
             raise self._error("not a tar archive, or damaged: a header's number is wrong")
         return number
@@ -282,24 +281,6 @@ class TarStream:
         while data := self._stream.read(_PIECE):
             if data.strip(b"\0"):
                 raise self._error("data follow the end of the archive")
-
-
-def _add_bytes(block: bytes) -> int:
-    """Add the bytes of a header; Adler-32 has their sum plus one, and exactly up to 256 bytes."""
-    return (adler32(block[:256]) & 0xFFFF) + (adler32(block[256:]) & 0xFFFF) - 2
-
-
-@lru_cache(maxsize=4096)
-def _read_number(field: bytes) -> int | None:
-    """Read a number of a header; None for what is none. Owners, modes and times repeat."""
-    if field[0] == 0xFF:  # GNU's form for negative numbers, as times before 1970
-        return int.from_bytes(field, "big", signed=True)
-    if field[0] >= 0x80:  # GNU's form for large numbers
-        return int.from_bytes(field, "big") & ((1 << (8 * len(field) - 1)) - 1)
-    text = field.strip(b" \0")
-    if text.strip(b"01234567"):  # int() takes more: '0o17', '1_7', '+17'
-        return None
-    return int(text or b"0", 8)
 
 
 def find_member_problem(member: TarMember, root: str = "") -> str:
