@@ -18,7 +18,7 @@ from tests.factories.artifacts import (
 from tests.factories.conda_info import make_info
 from twofold.check import check_file
 from twofold.formats.deep_check import find_problems
-from twofold.formats.tar_numbers import add_bytes
+from twofold.formats.ustar import add_bytes
 
 ROOT = "my_package-1.0.0"
 Link = tuple[str, bytes, str]

@@ -34,8 +34,6 @@ _DEFAULT_FILES = {
     "info/about.json": limits.METADATA,
     "info/run_exports.json": limits.METADATA,
 }
-
-
 #: The list of a package's files, since 2017 and before.
 _LISTS = frozenset({"info/paths.json", "info/files"})
 

@@ -17,7 +17,7 @@ from typing import NamedTuple, Protocol
 
 from twofold.errors import BadFile
 from twofold.formats import limits
-from twofold.formats.tar_numbers import add_bytes, read_number
+from twofold.formats.ustar import add_bytes, read_number
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

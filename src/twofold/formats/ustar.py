@@ -1,10 +1,15 @@
 """Headers of tar members, written by hand: importing tarfile costs more than a small build.
 
+Also the numbers of headers that are read, as fast as Python can: an index reads thousands.
+
 POSIX ustar; a pax header (POSIX.1-2001) precedes a path, or a size over 8 GiB, that does not fit.
 Owners are root by number, without names, so archives are the same everywhere.
 """
 
 from __future__ import annotations
+
+from functools import lru_cache
+from zlib import adler32
 
 BLOCK = 512
 #: Two empty blocks end an archive; tarfile and GNU tar fill up to 20 blocks, nobody needs it.
@@ -78,3 +83,21 @@ def _make_pax_record(key: str, value: bytes) -> bytes:
     while len(str(length)) + len(rest) != length:
         length = len(str(length)) + len(rest)
     return str(length).encode() + rest
+
+
+def add_bytes(block: bytes) -> int:
+    """Add the bytes of a header; Adler-32 has their sum plus one, and exactly up to 256 bytes."""
+    return (adler32(block[:256]) & 0xFFFF) + (adler32(block[256:]) & 0xFFFF) - 2
+
+
+@lru_cache(maxsize=4096)
+def read_number(field: bytes) -> int | None:
+    """Read a number of a header; None for what is none. Owners, modes and times repeat."""
+    if field[0] == 0xFF:  # GNU's form for negative numbers, as times before 1970
+        return int.from_bytes(field, "big", signed=True)
+    if field[0] >= 0x80:  # GNU's form for large numbers
+        return int.from_bytes(field, "big") & ((1 << (8 * len(field) - 1)) - 1)
+    text = field.strip(b" \0")
+    if text.strip(b"01234567"):  # int() takes more: '0o17', '1_7', '+17'
+        return None
+    return int(text or b"0", 8)
