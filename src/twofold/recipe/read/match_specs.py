@@ -16,7 +16,7 @@ _CONSTRAINT = re.compile(r"$|[=<>!~*0-9\[|(\ue002]|(?!x\.x$)[A-Za-z][\w.]*$")
 
 def is_constraint(name: str, rest: str) -> bool:
     """Whether `rest` can follow a name: versions, or the build after what a call resolves to."""
-    if ";" in rest:
+    if ";" in rest or re.fullmatch(r"\[[^=]*\]", rest):
         return False
     is_build = name.startswith("\ue002") and re.fullmatch(r"[\w.*+]+", rest)
     return bool(is_build or _CONSTRAINT.match(rest))

@@ -209,7 +209,7 @@ class SectionReader:
     def read_number(self, node: Node | None) -> int:
         """Read a build number; 0 if it is absent."""
         text = self.read_text(node) or "0"
-        if re.fullmatch(r"\+?[0-9]{1,9}", text):
+        if re.fullmatch(r"\+?[0-9](_?[0-9]){0,8}", text):
             return int(text)
         if node is not None:
             hint = "write a whole number: 'number: 0'"
@@ -278,7 +278,8 @@ class SectionReader:
                 hint = f"write '{version[1]} =={version[2]}' or '{version[1]} {version[2]}.*'"
                 self.add_problem(f"'{text}' names no range of versions", line, hint)
             channel, colons, name = found.group(0).rpartition("::")
-            spec = f"{channel}{colons}{name.lower()} {' '.join(rest.split())}".strip()
+            gap = "" if rest.startswith("[") else " "
+            spec = f"{channel}{colons}{name.lower()}{gap}{' '.join(rest.split())}".strip()
             made.append(Line(normalize_spec(spec), line.number, line.key))
         return tuple(made)
 

@@ -131,6 +131,8 @@ def _read_output(reader: SectionReader, parts: dict[str, Node], rendering: V1Ren
     known = reader.read_section(package, ("name", "version"), "package")
     if "name" in known and isinstance(known["name"].value, str):  # rattler-build packs it so
         known["name"] = replace(known["name"], value=known["name"].value.lower())
+    if "-" in reader.read_text(known.get("version")):
+        raise UnsupportedRecipe("the version has a '-', which separates the parts of file names")
     build = add_script_file(
         reader, reader.read_build(_convert_build(parts.get("build"), rendering))
     )
