@@ -208,3 +208,10 @@ def test_a_colon_in_a_command_is_explained(tmp_path: Path, section: str) -> None
     with pytest.raises(ProjectErrors) as caught:
         read(tmp_path, f"{HEAD}{section}\n    - entr | grep usage: x\n")
     assert "colon" in caught.value.problems[0].hint
+
+
+def test_a_build_number_and_a_script_have_the_forms_that_python_reads(tmp_path: Path) -> None:
+    text = "build:\n  number: 1_000\n  entry_points:\n    - Single Cell = a.b:c\n"
+    (output,) = read(tmp_path, HEAD + text).outputs
+    assert output.build.number == 1000
+    assert [line.text for line in output.build.entry_points] == ["Single Cell = a.b:c"]

@@ -164,7 +164,7 @@ def test_a_file_outside_is_not_read(tmp_path: Path) -> None:
 
 def test_mistakes_have_key_and_line(tmp_path: Path) -> None:
     with pytest.raises(ProjectErrors) as caught:
-        read(tmp_path, "package:\n  name: X Y\n  version: 1-0\nbuild:\n  number: one\n")
+        read(tmp_path, "package:\n  name: X Y\n  version: 1 0\nbuild:\n  number: one\n")
     assert [problem.where for problem in caught.value.problems] == [
         "recipe.yaml:2: package/name",
         "recipe.yaml:3: package/version",
@@ -285,3 +285,26 @@ def test_a_test_names_python_without_an_operator(tmp_path: Path) -> None:
     found = read(tmp_path, text).outputs[0].tests
     assert [line.text for line in found.requires] == ["pip", "python 3.11.*", "python 3.12.*"]
     assert [line.text for line in found.commands] == ["pip check"]
+
+
+def test_a_version_with_a_hyphen_is_left_to_rattler_build(tmp_path: Path) -> None:
+    text = "package:\n  name: x\n  version: 1.0-rc1\n"
+    with pytest.raises(UnsupportedRecipe, match="which separates the parts of file names"):
+        read(tmp_path, text)
+
+
+@pytest.mark.parametrize(
+    ("written", "read_as"),
+    [("a[version='>=2']", "a[version='>=2']"), ("A >=1", "a >=1"), ("a * py_*", "a * py_*")],
+)
+def test_requirements_with_brackets_stay_as_they_are(
+    tmp_path: Path, written: str, read_as: str
+) -> None:
+    text = f"package: {{name: x, version: 1}}\nrequirements:\n  run:\n    - {written}\n"
+    assert [line.text for line in read(tmp_path, text).outputs[0].requirements.run] == [read_as]
+
+
+def test_a_bracket_without_a_key_is_no_requirement(tmp_path: Path) -> None:
+    text = "package: {name: x, version: 1}\nrequirements:\n  run:\n    - numpy [linux]\n"
+    with pytest.raises(ProjectErrors, match=r"'numpy \[linux\]' is not a valid conda requirement"):
+        read(tmp_path, text)

@@ -31,7 +31,7 @@ _NAME = re.compile(r"[a-z0-9_][a-z0-9_.-]*")
 _VERSION = re.compile(r"[0-9A-Za-z_.!+]+")
 #: Quotes and extras that no entry point of a conda package has.
 _NO_ENTRY_POINT = re.compile(r"[\"']|\s*\[[^\[\]]*\]$")
-_ENTRY_POINT = re.compile(r"[^=\s]+\s*=\s*[\w.]+:[\w.]+")
+_ENTRY_POINT = re.compile(r"[^=]+=\s*[\w.]+:[\w.]+")
 
 
 class SectionReader:
