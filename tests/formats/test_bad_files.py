@@ -163,6 +163,12 @@ def test_a_wheel_that_was_renamed_to_other_tags_is_found(tmp_path: Path) -> None
     assert {f.severity for f in check_file(renamed) if f.code == "TF413"} == {"warning"}
 
 
+def test_entry_points_without_end_are_refused_before_they_are_parsed(tmp_path: Path) -> None:
+    lines = b"".join(b"[g%d]\na = a:b\n" % number for number in range(6000))
+    path = write_wheel(tmp_path, {"a.py": b"", f"{DIST_INFO}/entry_points.txt": lines})
+    assert "entry_points.txt has 12000 lines" in find_problems(path)[0].message
+
+
 @pytest.mark.parametrize(
     ("entry", "words"),
     [

@@ -14,11 +14,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
+from itertools import compress
 
 from packaging.markers import Marker
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import Version
 
+from twofold.convert.marker_evaluation import MarkerExpression, parse_marker
 from twofold.convert.requirements import Requirement
 from twofold.convert.wheel_tags import MarkerScope, Variant
 from twofold.errors import TwofoldError
@@ -37,6 +40,8 @@ SUBDIRS = (
 )
 #: Minor versions of Python 3 that markers are evaluated on; more than will exist for years.
 _MINORS = range(41)
+#: The most Pythons to evaluate on; markers about patch versions add two each, and few exist.
+_MAX_POINTS = 250
 _PYTHON_VALUE = re.compile(r"(?:python_full_version|implementation_version) \S+ \"([^\"]+)\"")
 _UNKNOWN_TO_PACKAGES = re.compile(r"platform_release|platform_version")
 _UNKNOWN_COMPARISON = re.compile(
@@ -71,9 +76,20 @@ def make_variants(
             )
     points = _choose_pythons(requirements, scope)
     subdirs = _choose_subdirs(scope)
+    places = _Places(subdirs, tuple(points))
+    answers = [places.answer(_parse_markers(requirement)) for requirement in requirements]
+    rendered: dict[tuple[bool, ...], tuple[str, ...]] = {}  # by the requirements that hold
+
+    def render_those(holds: tuple[bool, ...]) -> tuple[str, ...]:
+        if holds not in rendered:
+            rendered[holds] = render(list(compress(requirements, holds)))
+        return rendered[holds]
+
+    nothing: list[tuple[bool, ...]] = [()] * (len(subdirs) * len(points))
+    every = list(map(render_those, zip(*answers, strict=True) if answers else nothing))
     rows = {
-        subdir: [render([n for n in requirements if _is_met(n, subdir, point)]) for point in points]
-        for subdir in subdirs
+        subdir: every[number * len(points) : (number + 1) * len(points)]
+        for number, subdir in enumerate(subdirs)
     }
     if len({tuple(row) for row in rows.values()}) > 1 and scope.platform in rows:
         wanted = rows[scope.platform]
@@ -109,15 +125,52 @@ def classify_requirement(
         own = [(marker, extra) for marker, _ in requirement.markers]
         requirement = Requirement(requirement.text, requirement.name, (), requirement.spec, "", own)
     points, subdirs = _choose_pythons([requirement], scope), _choose_subdirs(scope)
-    answers = {_is_met(requirement, subdir, point) for subdir in subdirs for point in points}
+    answers = set(_Places(subdirs, tuple(points)).answer(_parse_markers(requirement)))
     return "sometimes" if len(answers) > 1 else "always" if answers.pop() else "never"
 
 
-def _is_met(requirement: Requirement, subdir: str, python: Version) -> bool:
-    environment = make_marker_environment(subdir, str(python)) if requirement.markers else {}
-    return all(
-        marker.evaluate({**environment, "extra": extra}) for marker, extra in requirement.markers
-    )
+#: Expressions of markers, and the extra that each is evaluated for.
+_Markers = list[tuple[MarkerExpression, str]]
+
+
+def _parse_markers(requirement: Requirement) -> _Markers:
+    return [(parse_marker(marker), extra) for marker, extra in requirement.markers]
+
+
+@lru_cache(maxsize=16)
+class _Places:
+    """What markers are evaluated on: each Python on each platform, platform by platform."""
+
+    def __init__(self, subdirs: tuple[str, ...], points: tuple[Version, ...]) -> None:
+        self._environments = [
+            make_marker_environment(subdir, str(point)) for subdir in subdirs for point in points
+        ]
+        self._groups: dict[tuple[str, ...], tuple[list[dict[str, str]], list[int]]] = {}
+
+    def answer(self, markers: _Markers) -> list[bool]:
+        """Return for each place whether all markers hold there."""
+        names = {name for marker, _ in markers for name in marker.variables}
+        different, numbers = self._group(tuple(sorted(names - {"extra"})))
+        known = [
+            all(marker.holds(environment, extra) for marker, extra in markers)
+            for environment in different
+        ]
+        return [known[number] for number in numbers]
+
+    def _group(self, names: tuple[str, ...]) -> tuple[list[dict[str, str]], list[int]]:
+        """Return the environments that differ in some names, and for each place which of them."""
+        if names not in self._groups:
+            seen: dict[tuple[str, ...], int] = {}
+            different: list[dict[str, str]] = []
+            numbers = []
+            for environment in self._environments:
+                values = tuple([environment[name] for name in names])
+                if values not in seen:
+                    seen[values] = len(different)
+                    different.append(environment)
+                numbers.append(seen[values])
+            self._groups[names] = different, numbers
+        return self._groups[names]
 
 
 def _system_of_subdir(subdir: str) -> str:
@@ -133,6 +186,11 @@ def _choose_pythons(requirements: Sequence[Requirement], scope: MarkerScope) -> 
                 major, minor, patch, *_ = (*map(int, text.split(".")), 0, 0)
                 if major == 3:
                     points |= {Version(f"3.{minor}.{patch}"), Version(f"3.{minor}.{patch + 1}")}
+    if len(points) > _MAX_POINTS:
+        raise TwofoldError(
+            "the markers name too many patch versions of Python",
+            "compare with python_version, or leave requirements out in [tool.twofold.conda]",
+        )
     own = [
         point
         for point in sorted(points)

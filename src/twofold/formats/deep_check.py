@@ -32,6 +32,8 @@ from twofold.names import parse_wheel_name
 
 #: The most problems reported per file.
 _MAX_PROBLEMS = 20
+#: Lines of entry_points.txt; 100,000 sections held the parser, and with it a server, for seconds.
+_MAX_ENTRY_POINT_LINES = 10_000
 _SCRIPT_GROUPS = ("console_scripts", "gui_scripts")
 _SCHEMES = ("purelib", "platlib", "headers", "scripts", "data")
 _SCRIPT = re.compile(r"[.-]*+\w[\w.-]*+")
@@ -143,6 +145,10 @@ def _find_hash_problem(wheel: WheelFile, line: RecordEntry) -> list[Problem]:
 
 def _find_entry_point_problems(wheel: WheelFile) -> list[Problem]:
     data = wheel.read_dist_info_file("entry_points.txt") or b""
+    lines = data.count(b"\n")
+    if lines > _MAX_ENTRY_POINT_LINES:
+        text = f"entry_points.txt has {lines} lines, and {_MAX_ENTRY_POINT_LINES} are allowed"
+        return [Problem(text, "build the wheel again with fewer entry points")]
     parser = ConfigParser(strict=False, delimiters=("=",), interpolation=None, default_section="")
     try:
         text = data.decode("utf-8")
@@ -150,8 +156,8 @@ def _find_entry_point_problems(wheel: WheelFile) -> list[Problem]:
     except (ConfigError, UnicodeDecodeError) as error:
         reason = " ".join(str(error).split())[:200]
         return [Problem(f"entry_points.txt cannot be read: {reason}", "build the wheel again")]
-    lines = list_script_lines(text)
-    return [problem for line in lines for problem in _find_script_problem(line)]
+    scripts = list_script_lines(text)
+    return [problem for line in scripts for problem in _find_script_problem(line)]
 
 
 def list_script_lines(text: str) -> list[str]:

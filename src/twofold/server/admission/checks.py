@@ -37,9 +37,14 @@ LOCAL_VERSION = "TF023"
 MAX_REQUIREMENTS = 3_000
 MAX_REQUIREMENT_LENGTH, MAX_REQUIREMENTS_SIZE, MAX_MARKER_DEPTH = 4_000, 500_000, 30
 
+#: The most comparisons in the markers of a file, each counted for every extra beside it as well: a
+#: conversion makes all of them on some 300 combinations of Pythons and platforms.
+MAX_COMPARISONS = 10_000
+
 #: The most fields of METADATA: repeated ones count each. The longest seen has some 1,200.
 MAX_METADATA_FIELDS = 4_000
 
+_JOINED, _EXTRA = re.compile(r"\b(?:and|or)\b"), re.compile(r"\bextra\b")
 _FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+!~-]*")
 
 #: PyPI's names (PEP 508), or with the leading underscore of some conda names.
@@ -130,6 +135,15 @@ def check_requirement_limits(artifact: Artifact) -> None:
             f"There are {len(artifact.depends)} requirements, and {MAX_REQUIREMENTS} are allowed",
             "put them into several projects",
         )
+    if (
+        not artifact.kind.is_conda
+        and sum(map(_count_comparisons, artifact.depends)) > MAX_COMPARISONS
+    ):
+        raise Refused(
+            "too-much-required",
+            f"The markers of the requirements compare more than {MAX_COMPARISONS} times",
+            "shorten the markers, or put the requirements into several projects",
+        )
     for text in artifact.depends:
         if len(text) > MAX_REQUIREMENT_LENGTH or _marker_depth(text) > MAX_MARKER_DEPTH:
             raise Refused(
@@ -160,6 +174,13 @@ def check_metadata_limits(artifact: Artifact) -> None:
             f"Requires-Python has more than {MAX_REQUIREMENT_LENGTH} characters",
             "name the oldest Python that works",
         )
+
+
+def _count_comparisons(text: str) -> int:
+    marker = text.partition(";")[2]
+    if not marker:
+        return 0
+    return (1 + len(_JOINED.findall(marker))) * (1 + len(_EXTRA.findall(marker)))
 
 
 def _marker_depth(text: str) -> int:

@@ -18,6 +18,7 @@ from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 from packaging.version import Version
 
 from twofold.artifact import Kind
+from twofold.convert.marker_evaluation import parse_marker
 from twofold.errors import Refused, SubprocessFailed, Unreachable
 from twofold.names import normalize_name
 from twofold.names.platforms import Target
@@ -165,7 +166,7 @@ class SyncRun:
     def applies(self, requirement: Requirement, extra: str) -> bool:
         """Whether a requirement holds for the target, with an extra of its project."""
         marker = requirement.marker
-        return marker is None or marker.evaluate({**self.markers, "extra": extra})
+        return marker is None or parse_marker(marker).holds(self.markers, extra)
 
     def choose(
         self,
