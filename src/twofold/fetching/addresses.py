@@ -7,10 +7,20 @@ import re
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
-#: NAT64 (RFC 6052), and its prefix for local use (RFC 8215), behind which anything may be.
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")
-_LOCAL_NAT64 = ipaddress.ip_network("64:ff9b:1::/48")
-
+#: Prefixes before an address of IPv4: NAT64 (RFC 6052) and translated addresses (RFC 2765).
+_BEFORE_IPV4 = tuple(map(ipaddress.ip_network, ("64:ff9b::/96", "::ffff:0:0:0/96")))
+#: What Python's table, of some version, calls global: protocol assignments, relays of 6to4 (RFC
+#: 7526), NAT64 for local use (RFC 8215), behind which anything may be, site-local addresses (RFC
+#: 3879), segments of a network's own routing (RFC 9602), documentation (RFC 9637).
+_NOT_PUBLIC = tuple(
+    map(
+        ipaddress.ip_network,
+        (
+            *("192.0.0.0/24", "192.88.99.0/24"),
+            *("64:ff9b:1::/48", "fec0::/10", "5f00::/16", "3fff::/20"),
+        ),
+    )
+)
 
 #: What IDNA reads as a dot (RFC 3490), and a last label that makes a name an address of IPv4.
 _DOTS = re.compile("[\u3002\uff0e\uff61]")
@@ -26,15 +36,17 @@ def read_address(text: str) -> Address:
     if ip.version == 4:
         return ip
     is_compatible = int(ip) >> 32 == 0 and int(ip) > 1
-    if ip in _NAT64 or is_compatible:
+    if is_compatible or any(ip in network for network in _BEFORE_IPV4):
         return ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
     return ip.ipv4_mapped or ip.sixtofour or (ip.teredo[1] if ip.teredo else ip)
 
 
 def is_public_address(text: str) -> bool:
-    """Whether an address is reachable from everywhere."""
+    """Whether an address is that of one host, reachable from everywhere."""
     ip = read_address(text)
-    return ip.is_global and not (ip.version == 6 and ip in _LOCAL_NAT64)
+    if not ip.is_global or ip.is_multicast:
+        return False
+    return not any(ip.version == network.version and ip in network for network in _NOT_PUBLIC)
 
 
 def is_public_host(host: str) -> bool:

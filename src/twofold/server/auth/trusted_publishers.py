@@ -105,10 +105,11 @@ def _check_issuer(issuer: str) -> None:
         raise Refused("invalid-issuer", "An issuer's address begins with https://")
     text = "An issuer's address has a host, and neither a login, a query nor a fragment"
     try:
-        parts = urlsplit(issuer)
+        parts, port = urlsplit(issuer), urlsplit(issuer).port
     except ValueError as error:
         raise Refused("invalid-issuer", text) from error
-    if not parts.hostname or "@" in parts.netloc or parts.query or parts.fragment:
+    is_plain = issuer.isascii() and issuer.isprintable() and " " not in issuer and port != 0
+    if not is_plain or not parts.hostname or "@" in parts.netloc or parts.query or parts.fragment:
         raise Refused("invalid-issuer", text)
 
 
