@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from tests.recipe.recipe_builder import Builder, make_project, read_info, read_members
 from tests.recipe.summary import read_for_linux, summarize
 
 HEAD = "package:\n  name: sample\n  version: 1.0.0\n"
@@ -126,18 +125,3 @@ def test_a_top_that_requires_an_output_is_a_package_too(
 ) -> None:
     outputs, _ = read(tmp_path, top + "outputs:\n  - name: sub\n")
     assert list(outputs) == names
-
-
-def test_licences_have_the_names_that_conda_build_gives_them(tmp_path: Path) -> None:
-    folder = make_project(tmp_path / "p") / "recipe"
-    (folder / "texts/deep").mkdir(parents=True)
-    for name in ("plain", ".hidden", "texts/one", "texts/deep/two"):
-        (folder / name).write_text(name, encoding="utf-8")
-    files = "".join(f"    - {n}\n" for n in ("plain", "./plain", ".hidden", "texts/", "../LICENSE"))
-    text = f"{HEAD}about:\n  license: MIT\n  license_file:\n{files}"
-    (made,) = Builder()(folder, text).artifacts
-    found = {name for name in read_members(made.path) if name.startswith("info/licenses/")}
-    names = ("plain", "LICENSE0.txt", "LICENSE1.txt", "LICENSE2.txt", "texts/one", "texts/deep/two")
-    assert found == {f"info/licenses/{name}" for name in names}
-    assert read_members(made.path)["info/licenses/LICENSE2.txt"] == b"MIT, shortened\n"
-    assert read_info(made.path)["build_number"] == 0
