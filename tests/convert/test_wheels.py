@@ -320,6 +320,7 @@ def test_another_script_stays_as_it_is(first: bytes) -> None:
     [
         (">=3.6.*", "python >=3.6"),
         ("3.6+", "python >=3.6"),
+        (">=3.6+", "python >=3.6"),
         (">=3.6 <4", "python >=3.6,<4dev0"),
         (">=3.5.*, <4", "python >=3.5,<4dev0"),
         (">=3.6.*,", "python >=3.6"),

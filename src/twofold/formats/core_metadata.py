@@ -76,7 +76,7 @@ def read_specifiers(written: str) -> str:
     text = written.strip(" '\"()")
     for clause in re.split(r"\s*,\s*|(?<=[\w*+])\s+(?=[<>=!~^])", text.rstrip(", ")):
         found = re.fullmatch(_LEGACY_CLAUSE, clause.strip())
-        if not found or (found["plus"] and found["operator"]):
+        if not found or (found["plus"] and found["operator"] not in ("", ">=")):
             return written
         made = _read_legacy_clause(
             found["operator"], found["version"], found["star"], found["plus"]
