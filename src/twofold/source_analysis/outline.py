@@ -27,7 +27,11 @@ _BEHIND_WORD = expression(rb"[;:][ \t]*\Z")
 _BRACKETS = expression(rb"(?<=[\w.])(?:\([^()\[\]{}]*+\)|\[[^()\[\]{}]*+\])")
 _TARGET = expression(rb"[ \t]*+(?:(\w++)|\w++[\w.]++)[ \t]*+")
 _RENAMED = expression(rb"\b(?:importlib|import_module|__import__)[\s\\]++as\b")
-_LETTER = expression(rb"[\w\x80-\xff]")
+#: The words that make names of a function the module's, or remove names.
+_SCOPED = {
+    word: expression(word + rb"(?![\w\x80-\xff])(?<=[\s;:]" + word + rb")")
+    for word in (b"global", b"del")
+}
 
 
 def read_outline(source: bytes) -> Outline | None:
@@ -85,12 +89,10 @@ def _statements(cut: TopLevel) -> Iterator[Statement]:
 
 def _read_scoped_names(cut: TopLevel, outline: Outline, word: bytes) -> bool:
     """Read `global a` or `del a` inside functions; False where that is in doubt."""
-    text, at = cut.text, 0
-    while (at := text.find(word, at + 1)) >= 0:
-        if inside := cut.string_at(at):
-            at = inside[1]
-            continue
-        if _LETTER.match(text, at + len(word)):
+    text = cut.text
+    for found in _SCOPED[word].finditer(text):
+        at = found.start()
+        if cut.string_at(at):
             continue
         start = text.rfind(b"\n", 0, at)
         before = text[start + 1 : at]

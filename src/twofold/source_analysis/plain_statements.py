@@ -38,7 +38,8 @@ _FROM = expression(
     rb"from[ \t]*(\.*+)([\w.]*+)[ \t]+import[ \t]*"
     rb"(?:\(([^()\\]*+)\)|([\w \t,*]++))" + _NOTHING
 )
-_NAME = expression(rb"[ \t\n]*+(\w++|\*)(?:[ \t\n]+as[ \t\n]+(\w++))?[ \t\n]*+")
+#: Names, and what they are called here, without comments.
+_PLAIN_NAMES = expression(rb"[\w \t\n,*]*+")
 _COMMENT = expression(rb"#[^\n]*+")
 _NAME_LIST = expression(
     rb"[ \t]*\[((?>(?:[\s,]++|#[^\n]*+|\"\w++\"[\s]*+(?=[,\]#])|'\w++'[\s]*+(?=[,\]#]))*))\]"
@@ -55,7 +56,7 @@ INNER_IMPORT = expression(rb"\n([ \t]+)(?:import[ \t]|from[ \t.])")
 IMPORT_BEHIND = expression(rb"[;:][ \t]*(?:import[ \t]+\w|from[ \t.][\w. \t]*[ \t.]import\b)")
 _CLASS_HEAD = expression(rb"class[ \t]+\w+[ \t]*(?:\([^()\n]*+\))?[ \t]*:[ \t]*(?:#[^\n]*+)?(?=\n)")
 _FIRST_IN_BODY = expression(rb"(?>(?:\n[ \t]*+(?:#[^\n]*+)?(?=\n))*)\n([ \t]++)")
-_INNER_FUNCTION = expression(rb"\n( +)(?:async +)?def ")
+_DEF = expression(rb"def (?<=[ \n]def )")
 _ELSE = expression(rb"\n(?:else|elif)\b")
 
 
@@ -210,19 +211,19 @@ def _read_import(
     listed = found[3] if found[3] is not None else found[4]
     if b"#" in listed:
         listed = _COMMENT.sub(b"", listed)
-    parts = listed.split(b",")
-    if not parts[-1].strip():
-        parts.pop()
+    if _PLAIN_NAMES.fullmatch(listed) is None:
+        return False
     names = []
     bound = []
-    for part in parts:
-        one = _NAME.fullmatch(part)
-        if one is None:
+    for part in listed.decode().split(","):
+        words = part.split()
+        if len(words) == 1 or (len(words) == 3 and words[1] == "as"):
+            names.append(words[0])
+            bound.append((words[-1], line))
+        elif words or not names:
             return False
-        names.append(one[1].decode())
-        bound.append(((one[2] or one[1]).decode(), line))
-    outline.imports.append(Import(found[2].decode(), len(found[1]), tuple(names), line))
     outline.names += bound
+    outline.imports.append(Import(found[2].decode(), len(found[1]), tuple(names), line))
     return True
 
 
@@ -241,15 +242,10 @@ def _read_class(cut: TopLevel, outline: Outline, statement: Statement) -> bool:
                 return False
             continue
         if functions is None:
-            functions = [
-                (one.start(), len(one[1]))
-                for one in _INNER_FUNCTION.finditer(text, statement.start, statement.end)
-                if not cut.string_at(one.start())
-            ]
-        before = [one for one in functions if one[0] < line and one[1] < len(found[1])]
+            functions = _find_functions(cut, statement)
         if b"\t" in found[1]:
             return False
-        if before and _is_all_inside(cut, *before[-1], line):
+        if _is_inside_function(cut, functions, line, len(found[1])):
             continue
         if not _read_class_import(cut, inside_class, statement, found):
             return False
@@ -273,6 +269,30 @@ def _read_class_import(
         end = text.find(b"\n", text.find(b")", start))
     line = statement.line + text.count(b"\n", statement.start, start)
     return _read_import(cut, outline, Statement(start, end, line))
+
+
+def _find_functions(cut: TopLevel, statement: Statement) -> list[tuple[int, int]]:
+    """The line end before each function inside a statement, and its indent."""
+    text = cut.text
+    found = []
+    for word in _DEF.finditer(text, statement.start, statement.end):
+        line = text.rfind(b"\n", statement.start, word.start())
+        before = text[line + 1 : word.start()]
+        if before[:1] == b" " and before.strip() in (b"", b"async") and not cut.string_at(line):
+            found.append((line, len(before) - len(before.lstrip(b" "))))
+    return found
+
+
+def _is_inside_function(
+    cut: TopLevel, functions: list[tuple[int, int]], place: int, indent: int
+) -> bool:
+    """Whether a line, which begins after `place`, is in one of the functions before it."""
+    for start, deep in reversed(functions[: bisect_left(functions, (place, 0))]):
+        if deep < indent:
+            if _is_all_inside(cut, start, deep, place):
+                return True
+            indent = deep
+    return False
 
 
 def _is_all_inside(cut: TopLevel, start: int, indent: int, end: int) -> bool:

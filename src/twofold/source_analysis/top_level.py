@@ -33,14 +33,24 @@ _ONE_QUOTE = expression(rb"\"(?>(?:[^\"\\\n]|\\.)*)\"|'(?>(?:[^'\\\n]|\\.)*)'", 
 _WHOLE_STRINGS = expression(
     rb"(?>(?:[^#\"'\n]|\"(?>(?:[^\"\\\n]|\\.)*)\"|'(?>(?:[^'\\\n]|\\.)*)')*)", re.DOTALL
 )
-#: What may stand before a line of code: blanks and comments do not begin a statement, nor do
-#: closing brackets.
-_LINE = expression(rb"\n(?=[^\s#)\]}])")
-#: Words that only a statement begins with, and not a line inside brackets.
-_SURE = expression(
-    rb"(?:def|class|import|try|with|while|return|raise|del|pass|assert|except|finally|elif)\b"
+#: Words that only a statement begins with, and not a line inside brackets; a plain decorator too,
+#: because `def` behind it shows that no bracket is open.
+_SURE = (
+    rb"(?:def|class|import|try|with|while|return|raise|del|pass|assert)\b"
     rb"|async[ \t]+(?:def|with)\b|from[ \t.][^\n]*?[ \t.]import\b"
+    rb"|@[\w.]++(?:\([^()\n]*+\))?[ \t]*+\n(?:def|class)\b"
 )
+_SURE_WORD = expression(_SURE)
+#: What may stand before a line of code: blanks and comments do not begin a statement, nor do
+#: closing brackets. The group is there where a statement surely begins.
+_LINE = expression(rb"\n(?=[^\s#)\]}])(?:(?<!\\\n)(?=" + _SURE + rb")())?")
+#: Such a word on a further line of a statement: no bracket is open there.
+_INSIDE = expression(
+    rb"\n(?<!\\\n)[ \t]++"
+    rb"(?=(?:def|class|import|try|with|while|return|raise|del|pass|assert)\b)"
+)
+#: So far back it is looked for, in bytes.
+_NEAR = 2000
 #: Statements that continue the one before: `else:` and the like.
 _CONTINUES = expression(rb"(?:elif|else|except|finally)\b")
 #: Bytes that end lines for Python in ways of their own, or end the source.
@@ -97,38 +107,67 @@ def split_top_level(source: bytes) -> TopLevel | None:
     if strings is None:
         return None
     starts: list[int] = []
+    brackets = _OpenBrackets(text)
     at = 0
     for begin, end in [*strings, (len(text), len(text))]:
         # A string that begins a line may begin a statement: its first quote is looked at too.
         for found in _LINE.finditer(text, at, min(begin + 1, len(text))):
             start = found.end()
-            state = _judge_line(text, starts, start)
-            if state is None:
-                return None
-            if state:
-                starts.append(start)
+            if found.lastindex is None:
+                is_start = _judge_line(text, starts, start, at, brackets)
+                if is_start is None:
+                    return None
+                if not is_start:
+                    continue
+            starts.append(start)
+            brackets.restart(start)
         at = end
     starts.append(len(text))
     return TopLevel(text, starts, strings)
 
 
-def _judge_line(text: bytes, starts: list[int], start: int) -> bool | None:
-    """Whether a statement begins at the start of a line; None where that is in doubt."""
+def _judge_line(
+    text: bytes, starts: list[int], start: int, string_end: int, brackets: _OpenBrackets
+) -> bool | None:
+    """Whether a statement begins at the start of a line; None where that is in doubt. The last
+    string in three quotes ends at `string_end`."""
     if text[start - 2 : start - 1] == b"\\":
         # A comment may end in a backslash, and goes on in no other line.
         return None if b"#" in text[text.rfind(b"\n", 0, start - 1) : start] else False
     if _CONTINUES.match(text, start):
         return False if starts else None
-    if not starts or _SURE.match(text, start):
+    if not starts or _SURE_WORD.match(text, start):
         return True
-    before = text[starts[-1] : start - 1]
-    if b"'" in before or b'"' in before or b"#" in before:
-        before = NO_CODE.sub(b"", before)
-        if b"'" in before or b'"' in before:
-            return None
-    opened = before.count(b"(") + before.count(b"[") + before.count(b"{")
-    closed = before.count(b")") + before.count(b"]") + before.count(b"}")
-    return None if opened < closed else opened == closed
+    is_open = brackets.is_open(start, string_end)
+    return None if is_open is None else not is_open
+
+
+class _OpenBrackets:
+    """Counts the brackets that are open in the last statement, each piece of text once."""
+
+    def __init__(self, text: bytes) -> None:
+        self._text = text
+        self._counted = self._depth = 0
+
+    def restart(self, start: int) -> None:
+        """Begin with a statement, or with a word before which no bracket is open."""
+        self._counted, self._depth = start, 0
+
+    def is_open(self, line: int, string_end: int) -> bool | None:
+        """Whether a bracket is open at the start of a line; None where that is in doubt."""
+        for inside in _INSIDE.finditer(
+            self._text, max(self._counted, string_end, line - _NEAR), line
+        ):
+            self.restart(inside.start())
+        text = self._text[self._counted : line - 1]
+        if b"'" in text or b'"' in text or b"#" in text:
+            text = NO_CODE.sub(b"", text)
+            if b"'" in text or b'"' in text:
+                return None
+        self._depth += text.count(b"(") + text.count(b"[") + text.count(b"{")
+        self._depth -= text.count(b")") + text.count(b"]") + text.count(b"}")
+        self._counted = line - 1
+        return None if self._depth < 0 else self._depth > 0
 
 
 def _find_triple_quoted(text: bytes) -> list[Span] | None:

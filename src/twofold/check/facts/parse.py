@@ -63,6 +63,14 @@ def parse_valid(source: bytes) -> Facts:
     )
 
 
+def parse_definitions(source: bytes) -> dict[str, int]:
+    """Each name bound at the top level of a module that compiles, and its first line."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        tree = ast.parse(source)
+    return _find_further_names(tree, source, all_statements(tree)) | defined_names(tree)
+
+
 def needs_newer(statement: bytes, oldest: int, is_lazy: bool) -> bool:
     """Whether a statement alone may have syntax that is newer than Python 3.`oldest`."""
     with warnings.catch_warnings():

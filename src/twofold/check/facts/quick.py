@@ -73,7 +73,9 @@ class QuickFacts:
             )
         further = [name for name, _ in outline.further if name not in bound]
         if not outline.is_sure_of_names or len(further) > len(set(further)):
-            return self.full.defined
+            from twofold.check.facts.parse import parse_definitions
+
+            return parse_definitions(self._source)
         return dict(outline.further) | bound
 
     @cached_property
@@ -128,6 +130,9 @@ def read_quick_facts(source: bytes, oldest: int) -> QuickFacts | Facts:
         outline = None
     if outline is not None:
         return QuickFacts(source, outline, oldest)
-    from twofold.check.facts.parse import parse_facts
+    from twofold.check.facts.parse import parse_valid
 
-    return parse_facts(source)
+    try:
+        return parse_valid(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return Facts()  # its mistake is found by the check of the syntax
