@@ -72,7 +72,7 @@ def find_artifact_errors(root: Path, paths: Sequence[Path]) -> list[Finding]:
 
     `[tool.twofold.check]` of its pyproject.toml leaves out rules and allows files by name.
     """
-    from twofold.check.artifacts import find_built_errors
+    from twofold.check.before_build import find_built_errors
 
     return find_built_errors(root, paths)
 

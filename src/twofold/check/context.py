@@ -10,6 +10,7 @@ from twofold_build.entry_points import format_table_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from twofold.check.namespace import Edge
@@ -32,7 +33,8 @@ class SourceCode:
     wheel; of a conda package elsewhere, in the prefix). `is_complete`
     says that nothing is added to the code when it is built. `left_out` are paths that are there,
     but not packed; `allow` globs of files that may look secret. A rule may leave out what is no
-    error when nobody `wants_warnings`. `edges` and `reachable` are filled by `import_graph`.
+    error when nobody `wants_warnings`. `may_hold_secret` says of a path whether its bytes must be
+    searched. `edges` and `reachable` are filled by `import_graph`.
     """
 
     def __init__(self, modules: dict[str, CodeModule], paths: list[str]) -> None:
@@ -55,6 +57,7 @@ class SourceCode:
         self.left_out: list[str] = []
         self.allow: list[str] = []
         self.wants_warnings = True
+        self.may_hold_secret: Callable[[str], bool] = lambda _: True
         self.edges: dict[str, tuple[Edge, ...]] = {}
         self.reachable: frozenset[str] | None = None
 

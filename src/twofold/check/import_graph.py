@@ -81,8 +81,7 @@ def _has_own_imports(code: SourceCode, name: str) -> bool:
 
 
 def _imports_own(code: SourceCode, module: CodeModule, imports: Iterable[Import]) -> bool:
-    targets = (code.namespace.resolve(module, found) for found in imports)
-    return any(target is not None and code.namespace.is_own(target) for target in targets)
+    return any(code.namespace.resolve_own(module, found) is not None for found in imports)
 
 
 def _is_start(name: str, importing: set[str]) -> bool:
@@ -123,8 +122,8 @@ def import_edges(code: SourceCode, module: CodeModule) -> tuple[Edge, ...]:
 
 def _compute_edges(space: Namespace, module: CodeModule) -> Iterator[Edge]:
     for found in eager_imports(module):
-        target = space.resolve(module, found)
-        if target is None or not space.is_own(target):
+        target = space.resolve_own(module, found)
+        if target is None:
             continue
         inner = [f"{target}.{name}" for name in found.names if space.exists(f"{target}.{name}")]
         for name in inner:
@@ -137,7 +136,11 @@ def find_cycles(code: SourceCode) -> list[list[str]]:
     """Modules that reach each other: strongly connected, more than one, names sorted (Tarjan)."""
     to = {
         name: sorted(
-            {target for _, target in import_edges(code, module)} & code.modules.keys() - {name}
+            {
+                target
+                for _, target in import_edges(code, module)
+                if target in code.modules and target != name
+            }
         )
         for name, module in code.modules.items()
     }

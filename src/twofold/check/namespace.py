@@ -43,6 +43,7 @@ class Namespace:
             for base, names in one.facts.assigned_elsewhere.items():
                 self._assigned_elsewhere.setdefault(base, set()).update(names)
         self._stars: dict[str, frozenset[str] | None] = {}
+        self._own_targets: dict[tuple[str, int, str], str | None] = {}
 
     def is_own(self, module: str) -> bool:
         """Whether a module would have to be the project's: it, or a package above it, is there.
@@ -99,6 +100,16 @@ class Namespace:
             return None
         base = parts[: len(parts) - up] if up else parts
         return self._without_init(".".join(filter(None, [*base, found.module])))
+
+    def resolve_own(self, module: CodeModule, found: Import) -> str | None:
+        """The absolute module an import names, if it would have to be the project's; else None."""
+        # Most imports of a project name the same few modules.
+        key = (module.package if found.level else "", found.level, found.module)
+        if key not in self._own_targets:
+            target = self.resolve(module, found)
+            is_own = target is not None and self.is_own(target)
+            self._own_targets[key] = target if is_own else None
+        return self._own_targets[key]
 
     def _without_init(self, name: str) -> str:
         """The package itself for `package.__init__`, which can be imported by that name too."""

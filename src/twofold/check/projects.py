@@ -6,7 +6,7 @@ import os
 import re
 
 from twofold.check.context import MAX_MINOR, ProjectContext, allowed_minors, module_name
-from twofold.check.facts.store import load_facts, load_quick_facts
+from twofold.check.facts.store import QuickLoad, load_facts
 from twofold.check.finding import Finding, sort_findings
 from twofold.check.namespace import CodeModule
 from twofold.check.other_backend import DeclaredProject, has_other_backend, make_project
@@ -32,7 +32,7 @@ from twofold.check.rules import (
     unwanted_files,
 )
 from twofold.check.rules.metadata import METADATA_RULES
-from twofold.check.settings import CheckSettings, read_check_settings
+from twofold.check.settings import read_check_settings
 from twofold_build.archive import Content
 from twofold_build.diagnostics import Diagnostics
 from twofold_build.errors import Problem, ProjectErrors
@@ -118,7 +118,10 @@ def find_problems(
         pack = _select_files(project)
     except ProjectErrors as error:
         return sort_findings(_drop_ignored(_mistake_findings(error.problems, str(root)), ignore))
-    context = make_context(project, pack, read_files(pack, {}), settings)
+    contents = read_files(pack, {})
+    names = _find_modules(pack, contents)
+    facts = load_facts(normalize_name(project.name), _pick_sources(names, contents))
+    context = ProjectContext(project, pack, contents, _make_modules(names, facts), settings)
     left_out = settings.ignore | ignore
     found: list[Finding] = []
     if stated is not None:
@@ -147,41 +150,61 @@ def find_stopping_errors(
     mistakes = Diagnostics.for_project(project.root)
     settings = read_check_settings(project.document, mistakes)
     mistakes.raise_all()
-    context = make_context(project, pack, contents, settings, wants_warnings=False)
     rules = [rule for rule in RULES if rule.severity == ERROR and rule.code not in settings.ignore]
-    return [finding for finding in run_rules(context, rules) if finding.is_error]
+    names = _find_modules(pack, contents)
+    files = {file.path: os.fspath(file.source) for file in pack.files}
+    oldest = (allowed_minors(project.requires_python) or (MAX_MINOR,))[0]
+    load = QuickLoad(normalize_name(project.name), _pick_sources(names, contents), files, oldest)
+
+    def judge() -> list[Finding]:
+        modules = _make_modules(names, load.facts)
+        context = ProjectContext(project, pack, contents, modules, settings)
+        context.wants_warnings = False
+        context.may_hold_secret = load.may_hold_secret
+        return run_rules(context, rules)
+
+    try:
+        # Nearly always every module compiles: the rules need not wait until that is known.
+        early = _judge_early(judge) if load.is_checked_beside else None
+        is_wrong = load.finish()
+        found = judge() if early is None or is_wrong else early
+    finally:
+        load.close()
+    return [finding for finding in found if finding.is_error]
 
 
-def make_context(
-    project: Project,
-    pack: FileSelection,
-    contents: dict[str, Content],
-    settings: CheckSettings,
-    wants_warnings: bool = True,
-) -> ProjectContext:
-    """Read every packed module, from the cache where its content is known; as far as errors need
-    it, if nobody wants warnings."""
+def _judge_early(judge: Callable[[], list[Finding]]) -> list[Finding] | None:
+    """What the rules find, None where they meet a module that cannot be parsed."""
+    try:
+        return judge()
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+
+
+def _find_modules(pack: FileSelection, contents: dict[str, Content]) -> dict[str, tuple[str, bool]]:
+    """Dotted name -> path in the project, and whether it is a package, of every packed module."""
     names = {}
     for file in pack.files:
         for path in file.wheel:
             named = module_name(path)
             if named and file.path in contents:
                 names[named[0]] = (file.path, named[1])
-    sources = {path: contents[path] for path, _ in names.values()}
-    facts: Mapping[str, Facts | QuickFacts]
-    if wants_warnings:
-        facts = load_facts(normalize_name(project.name), sources)
-    else:
-        files = {file.path: os.fspath(file.source) for file in pack.files}
-        oldest = (allowed_minors(project.requires_python) or (MAX_MINOR,))[0]
-        facts = load_quick_facts(normalize_name(project.name), sources, files, oldest)
-    modules = {
+    return names
+
+
+def _pick_sources(
+    names: dict[str, tuple[str, bool]], contents: dict[str, Content]
+) -> dict[str, Content]:
+    return {path: contents[path] for path, _ in names.values()}
+
+
+def _make_modules(
+    names: dict[str, tuple[str, bool]], facts: Mapping[str, Facts | QuickFacts]
+) -> dict[str, CodeModule]:
+    return {
         name: CodeModule(name, path, is_package, facts[path])
         for name, (path, is_package) in names.items()
     }
-    context = ProjectContext(project, pack, contents, modules, settings)
-    context.wants_warnings = wants_warnings
-    return context
 
 
 def run_rules(context: ProjectContext, rules: Iterable[Rule]) -> list[Finding]:

@@ -124,6 +124,8 @@ NAMES = {
     for name in names
 }
 
+_TOPS = {module.partition(".")[0] for module in (*MODULES, *(module for module, _ in NAMES))}
+
 #: Built-in name -> the minor version it came with.
 BUILTINS = {
     "BaseExceptionGroup": 11,
@@ -141,6 +143,8 @@ def first_minor(module: str, names: tuple[str, ...]) -> tuple[int, str]:
     (0, '') when everything has always been there.
     """
     parts = module.split(".")
+    if parts[0] not in _TOPS:
+        return 0, ""
     needed, what = 0, ""
     for length in range(1, len(parts) + 1):
         dotted = ".".join(parts[:length])

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from subprocess import Popen
 
+    from twofold.check.facts.text_scan import TextScan
+
 #: Bytes of source above which starting ruff costs less than the compiler.
 RUFF_BYTES = 256 << 10
 #: Bytes of source above which starting further Pythons (some 150 ms each) is worth it.
@@ -34,7 +36,7 @@ _MAX_COMMAND = 30_000 if os.name == "nt" else 500_000
 _RECENT = 60
 
 #: Where these are, ruff may let pass what the compiler refuses: tabs, f-strings, an end of source.
-_WORDS = (b"\0", b"__debug__", b"\n\t", b" \t")
+_WORDS = (b"\0", b"__debug__")
 _SIGNS = (
     expression(rb"except[ \t\\\r\n]*+\*"),  # leaving a loop in it
     expression(rb"\{[^{}:\n]*+:[^{}\n]*+\{[^{}:\n]*+:[^{}\n]*+\{"),  # fields, thrice nested
@@ -45,6 +47,7 @@ _SIGNS = (
 _STARRED = expression(
     rb"\n[ \t]*+\*[\w.]++(?:\[[^\n]*+(?<=\])|\([^\n]*+(?<=\)))?[ \t]*+(?:#[^\n]*+)?(?=[\r\n]|\Z)"
 )
+_STAR_IN_BRACE = expression(rb"\{(?=\*)")
 _STAR_IN_BRACES = expression(rb"[fF][rR]?(?:\"\"\"|''')|[fF][rR]?[\"'][^\n]*?\{\*(?!\*)")
 #: Blank lines and comments are not so long.
 _FAR = 2000
@@ -56,7 +59,7 @@ _NONLOCAL = expression(
     rb"(?:\b(?:def|nonlocal|global) [^\n]*+|\n[ \t]*+\)[^\n]*+|\"\"\"|'''|#[^\n]*+)\n"
     rb"\s*+(?=nonlocal\b)"
 )
-_ASYNC = expression(rb"(?:\A|\n)([ \t]*+)async[ \t]++def\b")
+_ASYNC = expression(rb"async[ \t]++def\b")
 _RETURNS = expression(rb"[\n;:][ \t]*+return[ \t(]*+[^\s#;]|\byield[ \t]++from\b")
 _DEEP = expression(rb"\n[ \t]{20}[ \t]*+(?:for|while|try|with|async)\b")
 _BLOCK = expression(rb"\n([ \t]*+)(?:for|while|try|with|async|except|finally|else)\b")
@@ -102,11 +105,23 @@ class SyntaxCheck:
         if size >= RUFF_BYTES and all(file.path for file in files.values()):
             self._ruff = _start_ruff([file.path for file in files.values()])
 
-    def finish(self) -> dict[str, SyntaxMistake]:
-        """Wait for the check, and return the mistakes by key."""
+    @property
+    def is_beside(self) -> bool:
+        """Whether another process does the work."""
+        return self._ruff is not None
+
+    def finish(self, scan: TextScan | None = None) -> dict[str, SyntaxMistake]:
+        """Wait for the check, and return the mistakes by key.
+
+        `scan` may know already, by the same keys, which modules may surprise ruff.
+        """
         if self._ruff is None:
             return _compile_files(self._files, find_mistake)
-        surprising = {k: f for k, f in self._files.items() if may_surprise_ruff(f.source)}
+        surprising = {}
+        for key, file in self._files.items():
+            known = None if scan is None else scan.surprises_ruff(key)
+            if may_surprise_ruff(file.source) if known is None else known:
+                surprising[key] = file
         named = _read_report(self._ruff)
         if named is None:
             return _compile_files(self._files, find_mistake)
@@ -120,6 +135,12 @@ class SyntaxCheck:
             **_compile_files(suspects, find_mistake),
             **_compile_files(others, find_mistake_by_statement),
         }
+
+    def close(self) -> None:
+        """End ruff if it still runs."""
+        if self._ruff is not None and self._ruff.returncode is None:
+            self._ruff.kill()
+            self._ruff.communicate()
 
     def _has_changed(self, file: SourceFile) -> bool:
         """Whether ruff may have read another text than the caller."""
@@ -137,15 +158,17 @@ def may_surprise_ruff(source: bytes) -> bool:
     source = source.removeprefix(b"\xef\xbb\xbf")
     if any(word in source for word in _WORDS) or any(sign.search(source) for sign in _SIGNS):
         return True
-    if b"case " in source and _CASE.search(source) and _MATCH.search(source):
+    if b"\t" in source and (b"\n\t" in source or b" \t" in source):
+        return True
+    if b"match" in source and _CASE.search(source) and _MATCH.search(source):
         return True  # a pattern after one that takes everything
     if b"nonlocal" in source and source.count(b"nonlocal") > len(_NONLOCAL.findall(source)):
         return True
-    if b"async def" in source and b"yield" in source and _returns_from_generator(source):
+    if b"yield" in source and b"async" in source and _returns_from_generator(source):
         return True
     if _BEGINS_STARRED.match(source):
         return True
-    if b"{*" in source and _STAR_IN_BRACES.search(source):
+    if _STAR_IN_BRACE.search(source) and _STAR_IN_BRACES.search(source):
         return True
     for found in _STARRED.finditer(source):
         before = source[max(0, found.start() - _FAR) : found.start()].rstrip()
@@ -159,7 +182,10 @@ def may_surprise_ruff(source: bytes) -> bool:
 def _returns_from_generator(source: bytes) -> bool:
     """Whether an asynchronous generator may return a value, or yield from another."""
     for found in _ASYNC.finditer(source):
-        outside = re.compile(rb"\n[ \t]{0,%d}(?:def|async|class|@)" % len(found[1]))
+        indent = source[source.rfind(b"\n", 0, found.start()) + 1 : found.start()]
+        if indent.strip(b" \t"):
+            continue
+        outside = re.compile(rb"\n[ \t]{0,%d}(?:def|async|class|@)" % len(indent))
         end = outside.search(source, found.end())
         body = source[found.end() : end.start() if end else len(source)]
         if b"yield" in body and _RETURNS.search(body):

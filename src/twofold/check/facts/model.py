@@ -23,9 +23,8 @@ _OPEN_WORDS = b"""
 """.split()
 #: Ways to make modules importable that are no files of the package: an entry in sys.modules, a
 #: finder, a further folder.
-_MODULE_WORDS = (
-    b"sys.modules[ sys.modules.setdefault( sys.modules.update( meta_path __path__".split()
-)
+_MODULE_WORDS = (b"meta_path", b"__path__")
+_SYS_WORDS = b"sys.modules[ sys.modules.setdefault( sys.modules.update(".split()
 _EXEC = expression(rb"e(?<!\w.)xec\(")
 _HAS_NAMESPACE = expression(rb"\((?>(?:\s++|#.*+\n){0,20})__name__")
 #: A module that is handed over by its name may come back with more in it.
@@ -88,6 +87,8 @@ def is_open(source: bytes) -> bool:
 
 def adds_modules(source: bytes) -> bool:
     """Whether a package may have modules that are no files of it."""
+    if b"sys.modules" in source and any(word in source for word in _SYS_WORDS):
+        return True
     return any(word in source for word in _MODULE_WORDS)
 
 

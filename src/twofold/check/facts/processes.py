@@ -10,6 +10,7 @@ import os
 import pickle
 import subprocess
 import sys
+from contextlib import suppress
 from threading import Thread
 
 TYPE_CHECKING = False
@@ -51,7 +52,15 @@ class Call:
         self._thread.start()
 
     def _exchange(self, process: subprocess.Popen[bytes], data: bytes) -> None:
-        self._answer, _ = process.communicate(data)
+        assert process.stdin is not None and process.stdout is not None
+        # Few calls of many bytes: between two of them the caller's work may take the interpreter.
+        with suppress(BrokenPipeError), process.stdin as target:
+            rest = memoryview(data)
+            while rest:
+                rest = rest[os.write(target.fileno(), rest) :]
+        with process.stdout as source:
+            self._answer = source.read()
+        process.wait()
 
     def result(self) -> Any:
         """What the function returns; where its process ended early, it is called here."""

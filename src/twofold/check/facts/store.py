@@ -9,6 +9,7 @@ from twofold.check.cache import checks_folder, make_folder, write_entry
 from twofold.check.facts.compiling import PARALLEL_BYTES, SourceFile, SyntaxCheck
 from twofold.check.facts.model import Facts, from_json, interpreter_key, to_json
 from twofold.check.facts.quick import read_quick_facts
+from twofold.check.facts.text_scan import start_scan
 from twofold_build.archive import new_sha256
 
 TYPE_CHECKING = False
@@ -113,35 +114,65 @@ def load_facts(project: str, contents: Mapping[str, Content]) -> dict[str, Facts
     return {path: found[content.sha256.hex()] for path, content in contents.items()}
 
 
-def load_quick_facts(
-    project: str, contents: Mapping[str, Content], files: Mapping[str, str], oldest: int
-) -> dict[str, Facts | QuickFacts]:
-    """Path -> the facts that a build needs. What was new is kept in the cache.
+class QuickLoad:
+    """The facts of a project's modules that a build needs, while their syntax is still checked.
 
-    `files` are the paths on disk, `oldest` is the oldest minor version of Python 3 to run on.
+    `contents` and `files`, the paths on disk, are by the modules' paths in the project, `oldest` is
+    the oldest minor version of Python 3 to run on. `facts`, by path, are of the modules as if all
+    compiled; `finish` corrects that.
     """
-    store = FactsStore(project)
-    found: dict[str, Facts | QuickFacts] = {}
-    new: dict[str, SourceFile] = {}
-    sources = {content.sha256.hex(): (path, content.data) for path, content in contents.items()}
-    for digest, (path, source) in sources.items():
-        known = store.get(digest)
-        if known is not None:
-            found[digest] = known
-        elif not store.is_valid(digest):
-            new[digest] = SourceFile(source, files.get(path, ""))
-    check = SyntaxCheck(new)
-    for digest, (_, source) in sources.items():
-        if digest not in found:
-            found[digest] = read_quick_facts(source, oldest)
-    mistakes = check.finish()
-    for digest in new:
-        mistake = mistakes.get(digest)
-        if mistake is not None:
-            found[digest] = Facts(mistake)
-        store.put(digest, Facts(mistake) if mistake else None)
-    store.save()
-    return {path: found[content.sha256.hex()] for path, content in contents.items()}
+
+    def __init__(
+        self, project: str, contents: Mapping[str, Content], files: Mapping[str, str], oldest: int
+    ) -> None:
+        self._store = FactsStore(project)
+        self._digests = {path: content.sha256.hex() for path, content in contents.items()}
+        found: dict[str, Facts | QuickFacts] = {}
+        self._new: dict[str, SourceFile] = {}
+        sources = {self._digests[path]: (path, one.data) for path, one in contents.items()}
+        for digest, (path, source) in sources.items():
+            known = self._store.get(digest)
+            if known is not None:
+                found[digest] = known
+            elif not self._store.is_valid(digest):
+                self._new[digest] = SourceFile(source, files.get(path, ""))
+        self._check = SyntaxCheck(self._new)
+        self._scan = start_scan(self._new)
+        for digest, (_, source) in sources.items():
+            if digest not in found:
+                found[digest] = read_quick_facts(source, oldest)
+        self.facts = {path: found[digest] for path, digest in self._digests.items()}
+
+    @property
+    def is_checked_beside(self) -> bool:
+        """Whether another process checks the syntax."""
+        return self._check.is_beside
+
+    def may_hold_secret(self, path: str) -> bool:
+        """Whether a file of the project must be searched for secrets."""
+        digest = self._digests.get(path)
+        if self._scan is None or digest not in self._new:
+            return True
+        return self._scan.may_hold_secret(digest)
+
+    def finish(self) -> bool:
+        """Wait for the check of the syntax; True where a module does not compile: its facts are
+        its mistake now. What was new is kept in the cache."""
+        mistakes = self._check.finish(self._scan)
+        wrong = {digest: Facts(mistake) for digest, mistake in mistakes.items()}
+        for digest in self._new:
+            self._store.put(digest, wrong.get(digest))
+        self._store.save()
+        self.facts.update(
+            (path, wrong[digest]) for path, digest in self._digests.items() if digest in wrong
+        )
+        return bool(wrong)
+
+    def close(self) -> None:
+        """End the processes that may still work for this."""
+        self._check.close()
+        if self._scan is not None:
+            self._scan.close()
 
 
 def read_all_facts(sources: list[bytes]) -> list[Facts]:

@@ -186,8 +186,8 @@ def missing_import(code: SourceCode) -> Iterator[Violation]:
         for found in module.facts.imports:
             if found.is_optional or (found.is_typing_only and not code.wants_warnings):
                 continue
-            target = space.resolve(module, found)
-            if target is None or not space.is_own(target):
+            target = space.resolve_own(module, found)
+            if target is None:
                 continue
             if found.is_typing_only and _has_stub(code, target):
                 continue

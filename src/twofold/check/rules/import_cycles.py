@@ -84,6 +84,8 @@ class _ImportRun:
 
     def import_module(self, name: str) -> None:
         """Import a module: the packages above it first, then its own statements."""
+        if name in self.done:
+            return
         parts = name.split(".")
         for length in range(1, len(parts) + 1):
             self._import_one(".".join(parts[:length]))
@@ -102,13 +104,14 @@ class _ImportRun:
         self.done.add(name)
 
     def _run_statement(self, module: CodeModule, found: Import) -> None:
-        target = self._space.resolve(module, found)
-        if target is None or not self._space.is_own(target):
+        target = self._space.resolve_own(module, found)
+        if target is None:
             return
         self.import_module(target)
+        is_half_imported = target in self._running and target != module.name
         for name in found.names:
             inner = f"{target}.{name}"
-            if target in self._running and target != module.name:
+            if is_half_imported:
                 self._check_name(module, found, target, name)
             if inner in self._modules and not self._is_bound(target, name):
                 self.import_module(inner)

@@ -18,39 +18,50 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from twofold.check.context import SourceCode
 
-#: What is looked for first, the forms that hold it, what they are. An expression that begins with a
-#: plain letter is as quick as a plain search, and takes the place of several.
-_FORMS: tuple[tuple[bytes | re.Pattern[bytes], bytes, str], ...] = (
+#: What is looked for first. An expression that begins with one plain letter is quicker than a plain
+#: search, and one takes the place of several.
+_LOOKS = {
+    b"A": expression(rb"A(?:[KS]IA|Iza|gE(?<=pypi-AgE))"),
+    b"P": expression(rb"P(?=RIVATE KEY)"),
+    b"S": expression(rb"S(?=G\.)"),
+    b"_": expression(rb"_(?:live_|(?<=npm_)|(?<=hf_))"),
+    b"g": expression(rb"g(?:h[opsu]_|ithub_pat_|lpat-)"),
+    b"k": expression(rb"k(?:-(?<=sk-)|ey-data(?<=client-key-data))"),
+    b"x": expression(rb"x(?=ox)"),
+    b'"': expression(rb"\"(?=auths\")"),
+}
+#: Where it is there: the form, and what it is.
+_FORMS = (
     (
-        b"PRIVATE KEY",
+        b"P",
         rb"-----BEGIN (?:[A-Z]+ )*PRIVATE KEY(?: BLOCK)?-----\s*\n?[A-Za-z0-9+/=:\s-]{40}",
         "a private key",
     ),
-    (expression(rb"A(?:KIA|SIA)"), rb"A[KS]IA[0-9A-Z]{16}\b", "an access key of AWS"),
+    (b"A", rb"A[KS]IA[0-9A-Z]{16}\b", "an access key of AWS"),
     (
-        expression(rb"g(?:h[opsu]_|ithub_pat_)"),
+        b"g",
         rb"(?:gh[opsu]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{60,})\b",
         "a token of GitHub",
     ),
-    (b"glpat-", rb"glpat-[A-Za-z0-9_-]{20,}", "a token of GitLab"),
-    (b"pypi-AgE", rb"pypi-AgE[A-Za-z0-9_-]{60,}", "a token of PyPI"),
-    (b"xox", rb"xox[abeoprs]-[0-9]{8,}-[A-Za-z0-9-]{20,}", "a token of Slack"),
-    (b"AIza", rb"AIza[0-9A-Za-z_-]{35}\b", "an API key of Google"),
-    (b"_live_", rb"[rs]k_live_[0-9A-Za-z]{24,}\b", "a key of Stripe"),
-    (b"npm_", rb"npm_[A-Za-z0-9]{36}\b", "a token of npm"),
-    (b"sk-", rb"sk-(?:ant-api\d\d-|proj-)?[A-Za-z0-9_-]{48,}", "an API key"),
-    (b"hf_", rb"hf_[A-Za-z]{34}\b", "a token of Hugging Face"),
+    (b"g", rb"glpat-[A-Za-z0-9_-]{20,}", "a token of GitLab"),
+    (b"A", rb"pypi-AgE[A-Za-z0-9_-]{60,}", "a token of PyPI"),
+    (b"x", rb"xox[abeoprs]-[0-9]{8,}-[A-Za-z0-9-]{20,}", "a token of Slack"),
+    (b"A", rb"AIza[0-9A-Za-z_-]{35}\b", "an API key of Google"),
+    (b"_", rb"[rs]k_live_[0-9A-Za-z]{24,}\b", "a key of Stripe"),
+    (b"_", rb"npm_[A-Za-z0-9]{36}\b", "a token of npm"),
+    (b"k", rb"sk-(?:ant-api\d\d-|proj-)?[A-Za-z0-9_-]{48,}", "an API key"),
+    (b"_", rb"hf_[A-Za-z]{34}\b", "a token of Hugging Face"),
     (
-        b'"auths"',
+        b'"',
         rb'"auths"\s*:\s*\{\s*"[^"\n]+"\s*:\s*\{\s*"auth"\s*:\s*"[A-Za-z0-9+/=]{12,}"',
         "a login of Docker",
     ),
     (
-        b"client-key-data",
+        b"k",
         rb"client-key-data[\"']?\s*:\s*[\"']?[A-Za-z0-9+/=]{60,}",
         "a key of Kubernetes",
     ),
-    (b"SG.", rb"SG\.[\w-]{22}\.[\w-]{43}\b", "a key of SendGrid"),
+    (b"S", rb"SG\.[\w-]{22}\.[\w-]{43}\b", "a key of SendGrid"),
 )
 _KEY, _STORE, _SETTINGS = "a key", "a store of keys", "settings with secrets"
 #: What a test suite may bring on purpose.
@@ -105,7 +116,7 @@ def secret(code: SourceCode) -> Iterator[Violation]:
         inside = code.inner_path(path)
         if data == b"" or (allowed and allowed.match(inside)):
             continue  # nothing is in an empty file, whatever its name
-        found = find_secret(inside, data or b"")
+        found = find_secret(inside, data or b"", code.may_hold_secret(path))
         member = ""
         if not found and data and is_archive(data):
             from twofold.check.rules.nested_archives import read_members  # seldom there
@@ -128,19 +139,14 @@ def secret(code: SourceCode) -> Iterator[Violation]:
             )
 
 
-def find_secret(path: str, data: bytes) -> tuple[str, int] | None:
+def find_secret(path: str, data: bytes, may_hold_form: bool = True) -> tuple[str, int] | None:
     """What a file holds that should stay secret, and on which line (0: the file itself).
 
-    `path` is the path inside the project or the archive.
+    `path` is the path inside the project or the archive. Without `may_hold_form` it is known
+    that none of the forms is in its bytes.
     """
-    for look, form, what in _FORMS:
-        if not (look in data if isinstance(look, bytes) else look.search(data)):
-            continue
-        for found in re.finditer(form, data):
-            before = data[max(found.start() - 1, 0) : found.start()]
-            is_made_up = _PLACEHOLDER.search(found.group()) or _repeats(found.group())
-            if not before.isalnum() and not is_made_up:
-                return what, data.count(b"\n", 0, found.start()) + 1
+    if may_hold_form and (found := _find_form(data)):
+        return found
     name = path.rpartition("/")[2].lower()
     if name.endswith((".py", ".pyi", ".md", ".rst")):
         return None
@@ -152,6 +158,23 @@ def find_secret(path: str, data: bytes) -> tuple[str, int] | None:
     for pattern, what in _COMPILED_NAMES:
         if pattern.fullmatch(name) and not _PUBLIC.match(data) and not _is_harmless(name, data):
             return what, 0
+    return None
+
+
+def holds_form(data: bytes) -> bool:
+    """Whether a file may hold one of the forms."""
+    return any(look.search(data) for look in _LOOKS.values())
+
+
+def _find_form(data: bytes) -> tuple[str, int] | None:
+    """The first of the forms that is in a file, and its line."""
+    there = [letter for letter, look in _LOOKS.items() if look.search(data)]
+    for letter, form, what in _FORMS if there else ():
+        for found in re.finditer(form, data) if letter in there else ():
+            before = data[max(found.start() - 1, 0) : found.start()]
+            is_made_up = _PLACEHOLDER.search(found.group()) or _repeats(found.group())
+            if not before.isalnum() and not is_made_up:
+                return what, data.count(b"\n", 0, found.start()) + 1
     return None
 
 
