@@ -33,6 +33,7 @@ from twofold.check.rule_table import BY_CODE
 from twofold.check.rules import structure
 from twofold.check.rules.metadata import METADATA_RULES
 from twofold.conda_metadata import CondaPackage
+from twofold.errors import ProjectErrors
 
 
 def clash(subdir: str) -> Callable[[Path], Path]:
@@ -438,3 +439,25 @@ def test_an_empty_wheel_of_another_backend_stops_no_build(tmp_path: Path) -> Non
     reports: list[str] = []
     stop_at_errors(found, reports.append)
     assert len(reports) == 1 and "TF203" in reports[0]
+
+
+def test_a_verdict_on_built_files_holds_for_their_bytes_and_the_settings(
+    tmp_path: Path, own_cache: Path
+) -> None:
+    (tmp_path / "pyproject.toml").write_text("", encoding="utf-8")
+    good = write_wheel(tmp_path / "good", {"my_package/__init__.py": b""}, GOOD)
+    assert find_artifact_errors(tmp_path, [good]) == []
+    (verdict,) = (own_cache / "check" / "clean").iterdir()
+    wrong = write_wheel(tmp_path / "wrong", {"my_package/__init__.py": b"x = (1\n"}, GOOD)
+    assert wrong.name == good.name
+    for _ in range(2):
+        assert [found.code for found in find_artifact_errors(tmp_path, [wrong])] == ["TF101"]
+    (tmp_path / "pyproject.toml").write_text(
+        "[tool.twofold.check]\nignore = ['TF101']\n", encoding="utf-8"
+    )
+    assert find_artifact_errors(tmp_path, [wrong]) == []
+    assert verdict.exists()
+    assert len(list((own_cache / "check" / "clean").iterdir())) == 2
+    with pytest.raises(ProjectErrors):
+        (tmp_path / "pyproject.toml").write_text("[tool.twofold.check]\nignore = 1\n", "utf-8")
+        find_artifact_errors(tmp_path, [good])

@@ -13,6 +13,7 @@ from functools import cached_property
 from pathlib import Path
 
 from twofold.building.options import BackendOptions
+from twofold.building.programs import run_captured
 from twofold.errors import SubprocessFailed, TwofoldError
 from twofold.names import normalize_name
 from twofold.pip_config import get_uv_settings
@@ -284,23 +285,6 @@ def _check_installed(python: Path, requires: Sequence[str]) -> None:
             f"the environment of {python} lacks {', '.join(missing)}",
             "install it there, or build without --no-isolation",
         )
-
-
-def run_captured(
-    command: Sequence[object], variables: Mapping[str, str], folder: str | None = None
-) -> subprocess.CompletedProcess[str]:
-    """Run a program without input; its stdout and stderr together are the result's stdout."""
-    return subprocess.run(
-        [str(word) for word in command],
-        cwd=folder,
-        env=variables,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        encoding="utf-8",
-        errors="replace",
-        check=False,
-    )
 
 
 def _run(

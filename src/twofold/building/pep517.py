@@ -5,37 +5,27 @@ The chain is the same: source tree -> sdist -> wheel (from the unpacked sdist) -
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
-import sys
-import tarfile
 import tempfile
 import time
-import tomllib
-import zlib
 from contextlib import contextmanager
-from gzip import BadGzipFile
 from pathlib import Path
 
-from twofold.building.delivery import deliver, make_conda_packages
 from twofold.building.git_comparison import GitComparison
-from twofold.building.isolation import BuildEnvironment, run_captured
-from twofold.building.native import admits_version
+from twofold.building.import_ahead import import_ahead
 from twofold.building.options import (
     BackendOptions,
     BuildRequest,
     BuildResult,
     stop_at_errors,
 )
+from twofold.building.uv_backend import build_by_uv, find_own_backend_of_uv
+from twofold.check.cache import knows_verdicts
 from twofold.errors import BadFile, ProjectErrors, SubprocessFailed, TwofoldError
-from twofold.formats.tar_safety import extract_member
-from twofold.names import normalize_name
-from twofold_build.diagnostics import Diagnostics
+from twofold_build.toml import loads
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
     from typing import Any
 
     from twofold.convert import CondaOptions
@@ -56,20 +46,29 @@ def build_with_backend(
     _check_constraints(request.backend)
     requires, backend, _ = read_build_system(project)
     requires = [*requires, *request.backend.further_requires]
-    options = _read_conda_options(project, request)
+    document = _read_document(project)
+    table = document.get("tool", {}).get("twofold", {}).get("conda", {})
+    options = _parse_conda_options(project, table) if table else None
     result = BuildResult("", "", backend)
-    comparison = GitComparison(root, request, _read_document(project))
+    comparison = GitComparison(root, request, document)
     with tempfile.TemporaryDirectory(prefix="twofold-build-") as temporary:
         draft = Path(temporary)
-        if uv := find_own_backend_of_uv(requires, backend, request.backend):
-            sdist, wheel = _build_by_uv(uv, project, draft, (result, request), from_sdist)
+        uv = find_own_backend_of_uv(requires, backend, request.backend)
+        import_ahead(request, with_checks=uv is None or not knows_verdicts())
+        if uv:
+            with _Step(result, request, "the sdist and the wheel, by uv itself"):
+                sdist, wheel = build_by_uv(uv, project, draft, request, from_sdist)
         else:
             sdist, wheel = _build_by_hooks(project, draft, (result, request), from_sdist)
         if request.is_checked:
             with _Step(result, request, "checks of what was built"):
                 built = [path for path in (sdist, wheel) if path is not None]
                 _check_artifacts(project, built, request)
+        from twofold.building.delivery import deliver, make_conda_packages
+
         made = {"sdist": sdist, "wheel": wheel}
+        if options is None and {"conda", "tar.bz2"} & set(request.kinds):
+            options = _parse_conda_options(project, table)
         packages = make_conda_packages(wheel, draft / "conda-bld", request, options)
         deliver(result, request, Path(out), made, packages)
         if sdist is not None:
@@ -81,6 +80,8 @@ def _build_by_hooks(
     project: Path, draft: Path, work: tuple[BuildResult, BuildRequest], from_sdist: bool
 ) -> tuple[Path | None, Path | None]:
     """Build the sdist, and from it the wheel, through the hooks of PEP 517."""
+    from twofold.building.isolation import BuildEnvironment
+
     result, request = work
     requires, backend, paths = read_build_system(project)
     requires = [*requires, *request.backend.further_requires]
@@ -106,57 +107,6 @@ def _build_by_hooks(
     return sdist, wheel
 
 
-def find_own_backend_of_uv(
-    requires: Sequence[str], backend: str, options: BackendOptions
-) -> str | None:
-    """Return the path of a uv that has the required backend built in, or None.
-
-    It needs no environment then. Options that steer the backend need the hooks.
-    """
-    steered = (options.config_settings, options.constraints, options.python)
-    if backend != "uv_build" or len(requires) != 1 or any(steered) or not options.is_isolated:
-        return None
-    uv = shutil.which("uv")
-    if uv is None:
-        return None
-    shown = subprocess.run(
-        [uv, "--version"], capture_output=True, encoding="utf-8", errors="replace", check=False
-    ).stdout
-    version = (shown.split() or ["", "0"])[1]
-    name = requires[0].replace("-", "_").strip()
-    plain = name == "uv_build" or admits_version(name.removeprefix("uv_build"), version)
-    if name.startswith("uv_build") and plain is not None:
-        return uv if plain else None
-    from packaging.requirements import InvalidRequirement, Requirement
-
-    try:
-        wanted = Requirement(requires[0])
-    except InvalidRequirement:
-        return None  # reported by the installer
-    is_plain = normalize_name(wanted.name) == "uv-build" and not wanted.url
-    return uv if is_plain and wanted.specifier.contains(version) else None
-
-
-def _build_by_uv(
-    uv: str, project: Path, draft: Path, work: tuple[BuildResult, BuildRequest], from_sdist: bool
-) -> tuple[Path | None, Path | None]:
-    """Let uv build a project of its own backend, which it does in its own process."""
-    result, request = work
-    kinds = ["--wheel"] if from_sdist else ["--sdist"] if set(request.kinds) == {"sdist"} else []
-    out = draft / "made"
-    command = [uv, "build", "--quiet", *kinds, "--out-dir", out, "--python", sys.executable]
-    with _Step(result, request, "the sdist and the wheel, by uv itself"):
-        done = run_captured([*command, project], os.environ)
-    if done.returncode:
-        raise SubprocessFailed(
-            f"the backend 'uv_build' failed (exit code {done.returncode})",
-            "read its output above",
-            output=done.stdout,
-        )
-    made = {path.name[-4:]: path for path in out.iterdir() if not path.name.startswith(".")}
-    return made.get("r.gz"), made.get(".whl")
-
-
 def read_build_system(root: Path) -> tuple[list[str], str, list[str]]:
     """requires, build-backend and backend-path of a project, setuptools by default.
 
@@ -171,10 +121,12 @@ def read_build_system(root: Path) -> tuple[list[str], str, list[str]]:
             "start one with 'twofold new NAME', or adopt existing code with 'twofold init'",
         )
     text = path.read_text(encoding="utf-8")
-    document = tomllib.loads(text)
+    document = loads(text)
     system = document.get("build-system")
     if system is None:
         return _DEFAULT_REQUIRES, _DEFAULT_BACKEND, []
+    from twofold_build.diagnostics import Diagnostics
+
     mistakes = Diagnostics("pyproject.toml", text)
     requires = system.get("requires")
     backend = system.get("build-backend", _DEFAULT_BACKEND)
@@ -194,11 +146,8 @@ def read_build_system(root: Path) -> tuple[list[str], str, list[str]]:
     return list(requires or []), backend, list(paths)
 
 
-def _read_conda_options(root: Path, request: BuildRequest) -> CondaOptions | None:
-    """[tool.twofold.conda] of a project with another backend; None where nobody needs it."""
-    table = _read_document(root).get("tool", {}).get("twofold", {}).get("conda", {})
-    if not table and not any(kind in ("conda", "tar.bz2") for kind in request.kinds):
-        return None
+def _parse_conda_options(root: Path, table: dict[str, Any]) -> CondaOptions:
+    """[tool.twofold.conda] of a project with another backend."""
     from twofold.convert import find_metadata_near, parse_options
 
     options = parse_options(table)
@@ -208,11 +157,13 @@ def _read_conda_options(root: Path, request: BuildRequest) -> CondaOptions | Non
 
 def _read_document(root: Path) -> dict[str, Any]:
     path = root / "pyproject.toml"
-    return tomllib.loads(path.read_text("utf-8")) if path.exists() else {}
+    return loads(path.read_text("utf-8")) if path.exists() else {}
 
 
 def _list_members(sdist: Path) -> set[str]:
     """The paths of an sdist's files below its folder."""
+    import tarfile
+
     with tarfile.open(sdist, "r:gz") as archive:
         return {member.name.partition("/")[2] for member in archive if member.isfile()}
 
@@ -266,6 +217,10 @@ def _check_constraints(options: BackendOptions) -> None:
 @contextmanager
 def open_sdist(path: str) -> Iterator[str]:
     """Unpack an sdist that the user named, for as long as it is needed; the project's folder."""
+    import tarfile
+    import zlib
+    from gzip import BadGzipFile
+
     name = Path(path).name
     if not name.endswith(".tar.gz"):
         made = "a wheel is built already; 'twofold convert' makes a conda package of it"
@@ -289,6 +244,10 @@ def open_sdist(path: str) -> Iterator[str]:
 
 def unpack_sdist(sdist: Path, folder: Path) -> Path:
     """Unpack an sdist and return its one folder. Paths that lead out are refused."""
+    import tarfile
+
+    from twofold.formats.tar_safety import extract_member
+
     with tarfile.open(sdist, "r:gz") as archive:
         for member in archive:
             extract_member(archive, member, folder)
