@@ -53,9 +53,8 @@ def build_with_backend(
     comparison = GitComparison(root, request, document)
     with tempfile.TemporaryDirectory(prefix="twofold-build-") as temporary:
         draft = Path(temporary)
-        uv = find_own_backend_of_uv(requires, backend, request.backend)
-        import_ahead(request, with_checks=uv is None or not knows_verdicts())
-        if uv:
+        import_ahead(request, with_checks=backend != "uv_build" or not knows_verdicts())
+        if uv := find_own_backend_of_uv(requires, backend, request.backend):
             with _Step(result, request, "the sdist and the wheel, by uv itself"):
                 sdist, wheel = build_by_uv(uv, project, draft, request, from_sdist)
         else:
