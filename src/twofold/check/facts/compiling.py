@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from subprocess import Popen
 
-    from twofold.check.facts.text_scan import TextScan
-
 #: Bytes of source above which starting ruff costs less than the compiler.
 RUFF_BYTES = 256 << 10
 #: Bytes of source above which starting further Pythons (some 150 ms each) is worth it.
@@ -110,16 +108,18 @@ class SyntaxCheck:
         """Whether another process does the work."""
         return self._ruff is not None
 
-    def finish(self, scan: TextScan | None = None) -> dict[str, SyntaxMistake]:
+    def finish(
+        self, may_surprise: Callable[[str], bool | None] = lambda _: None
+    ) -> dict[str, SyntaxMistake]:
         """Wait for the check, and return the mistakes by key.
 
-        `scan` may know already, by the same keys, which modules may surprise ruff.
+        `may_surprise` knows by its key whether a module may surprise ruff, or returns None.
         """
         if self._ruff is None:
             return _compile_files(self._files, find_mistake)
         surprising = {}
         for key, file in self._files.items():
-            known = None if scan is None else scan.surprises_ruff(key)
+            known = may_surprise(key)
             if may_surprise_ruff(file.source) if known is None else known:
                 surprising[key] = file
         named = _read_report(self._ruff)

@@ -158,7 +158,9 @@ class QuickLoad:
     def finish(self) -> bool:
         """Wait for the check of the syntax; True where a module does not compile: its facts are
         its mistake now. What was new is kept in the cache."""
-        mistakes = self._check.finish(self._scan)
+        mistakes = (
+            self._check.finish(self._scan.surprises_ruff) if self._scan else self._check.finish()
+        )
         wrong = {digest: Facts(mistake) for digest, mistake in mistakes.items()}
         for digest in self._new:
             self._store.put(digest, wrong.get(digest))
