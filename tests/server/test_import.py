@@ -275,13 +275,18 @@ def test_a_token_for_quetz_is_sent_where_quetz_reads_it(
     assert find_names(place) == {"tool-3.1-0.conda"}
 
 
-def test_a_password_in_the_url_is_sent_as_a_login(
-    place: Place, pages: Pages, built: dict[str, Path]
+def test_a_password_in_the_url_is_sent_as_a_login_and_not_shown(
+    place: Place, pages: Pages, built: dict[str, Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    url = offer_nexus(pages, built)
+    url = offer_nexus(pages, built).replace("://", "://me:secret@")
     pages.login = "Basic bWU6c2VjcmV0"
-    run_import(place, "nexus", url.replace("://", "://me:secret@"))
+    run_import(place, "nexus", url)
     assert len(find_names(place)) == 4
+    pages.login = "Basic another"
+    run_import(place, "nexus", url, code=1)
+    shown = capsys.readouterr()
+    assert "has 4 files" in shown.err
+    assert "secret" not in shown.out + shown.err
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,7 @@ def _import(args: argparse.Namespace, registry: Registry) -> int:
 
     source = _open_source(args)
     wanted = list_files(source)
-    note(f"{args.source} has {len(wanted)} files")
+    note(f"{source.address} has {len(wanted)} files")
     report = None if args.dry_run else note
     result = import_files(registry, args.channel, source, wanted, report)
     if args.json:
