@@ -260,8 +260,12 @@ def test_an_sdist_of_an_sdist_is_refused(
 
 @pytest.mark.parametrize("is_sdist", [False, True])
 def test_a_project_with_another_backend_is_listed_after_its_build(
-    is_sdist: bool, recorded: Path, twofold: Callable[..., CommandResult]
+    is_sdist: bool,
+    recorded: Path,
+    twofold: Callable[..., CommandResult],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
     source = recorded
     if is_sdist:
         assert twofold("build", recorded, "--sdist").code == 0

@@ -148,19 +148,12 @@ def test_each_version_of_the_site_is_kept_on_a_branch(tmp_path: Path) -> None:
     git("config", "user.email", "a@example.org")
     git("add", ".")
     git("commit", "--quiet", "--message", "all")
-    programs = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    programs = Path(sys.executable).parent
+    path = f"{programs}{os.pathsep}{os.environ['PATH']}"
     for version in ("0.1.0", "0.2.0"):
-        words = [
-            sys.executable,
-            "-m",
-            "mike.driver",
-            "deploy",
-            "--update-aliases",
-            version,
-            "latest",
-        ]
+        words = [str(programs / "mike"), "deploy", "--update-aliases", version, "latest"]
         subprocess.run(
-            words, cwd=tmp_path, env={**os.environ, "PATH": programs}, check=True, timeout=600
+            words, cwd=tmp_path, env={**os.environ, "PATH": path}, check=True, timeout=600
         )
     assert {"0.1.0", "0.2.0", "latest"} <= set(git("ls-tree", "--name-only", "gh-pages").split())
     versions = json.loads(git("show", "gh-pages:versions.json"))

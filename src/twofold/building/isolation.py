@@ -125,6 +125,8 @@ class BuildEnvironment:
             extra_environ: Mapping[str, str] | None = None,
         ) -> None:
             variables = {**self._environment_variables(), **(extra_environ or {})}
+            if paths:  # a backend in the project leaves no __pycache__ there
+                variables["PYTHONDONTWRITEBYTECODE"] = "1"
             done = run_captured(cmd, variables, cwd)
             output.append(done.stdout)
             if done.returncode:
