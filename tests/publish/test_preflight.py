@@ -277,3 +277,51 @@ def test_the_authors_package_replaces_the_converted_one_of_the_other_format(
     assert ours == {own.name, first.name}
     assert records[own.name]["depends"] == ["zlib"]
     assert publish(main, own) == 0
+
+
+def test_a_publication_of_many_files_asks_once_and_gets_what_each_would_get(
+    twofold: Callable[..., Any], registry: Registry, main: str, tmp_path: Path
+) -> None:
+    """An identical file, another one of the name, a deleted one, an archived project, new ones."""
+    same, taken, gone, shut = (
+        make_wheel(tmp_path, f"many_{name}", "1.0") for name in ("same", "taken", "gone", "shut")
+    )
+    assert publish(main, same, taken, gone, shut) == 4
+    author = {"TWOFOLD_TOKEN": registry.token}
+    assert twofold("delete", "many-gone==1.0", "--to", main, "--yes", env=author).code == 0
+    archived = ("admin", "status", "--data", registry.data, "main", "many-shut", "archived")
+    assert twofold(*archived).code == 0
+    (tmp_path / "other").mkdir()
+    taken = make_wheel(tmp_path / "other", "many_taken", "1.0", extra="Summary: other\n")
+    later = make_wheel(tmp_path, "many_shut", "1.1")
+    new = [make_wheel(tmp_path, f"many_new{number}", "1.0") for number in range(8)]
+    files = [same, taken, gone, later, *new]
+    alone = [plan(main, file)[0] for file in files]
+    before = count_requests(registry)
+    together = plan(main, *files)
+    asked = count_requests(registry) - before
+    in_order = sorted(files, key=lambda file: file.name)
+    assert dict(zip(files, alone, strict=True)) == dict(zip(in_order, together, strict=True))
+    assert asked == 4  # one for all, the pages of the two that are refused, and the metrics
+    assert {action for action, _ in together} == {"nothing", "refused", "upload"}
+
+
+def count_requests(registry: Registry) -> int:
+    """The requests for files of the registry and for what is known of them."""
+    lines = requests.get(f"{registry.url}/metrics", timeout=30).text.splitlines()
+    counted = [line for line in lines if line.startswith("twofold_requests_total{")]
+    return sum(int(line.rpartition(" ")[2]) for line in counted)
+
+
+def test_the_request_for_many_files_is_refused_as_a_whole_where_it_is_none(
+    registry: Registry,
+) -> None:
+    url = f"{registry.url}/main/whoami"
+    auth = {"Authorization": f"Bearer {registry.token}"}
+    assert requests.post(url, json={"files": []}, timeout=30).status_code == 401
+    for body, status in (({"files": 1}, 400), ({"files": [{"file": 1}]}, 400)):
+        assert requests.post(url, json=body, headers=auth, timeout=30).status_code == status
+    many = requests.post(url, json={"files": [{}] * 501}, headers=auth, timeout=30)
+    assert (many.status_code, many.json()["code"]) == (413, "too-many-files")
+    empty = requests.post(url, json={"files": [{}]}, headers=auth, timeout=30)
+    assert empty.json()["files"][0]["status"] in (200, 400)

@@ -12,7 +12,7 @@ from twofold.errors import Problem
 from twofold.publish.files import ReleaseFile
 from twofold.publish.journal import Journal
 from twofold.publish.rules import attestation
-from twofold.publish.targets.protocol import RemoteState, Target
+from twofold.publish.targets.protocol import ProbesTogether, RemoteState, Target
 
 #: The rules of a target that refuses every file of ours, and of one that cannot be read.
 NO_PERMISSION, NOT_VERIFIABLE = ("no-right",), ("cannot-be-verified",)
@@ -121,6 +121,9 @@ def make_plan(
     its files. With `skip_existing`, names that another file has there are left alone.
     """
     errors = {file.name: _select_errors(findings, file.name) for file in files}
+    for target in targets:
+        if isinstance(target, ProbesTogether):
+            target.probe_together(files)
     steps = [
         _plan_step(t, f, _select_stopping(errors[f.name], t), journal, named)
         for f in files

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from twofold.artifact import Artifact, Kind
 from twofold.errors import Problem, Refused
@@ -86,6 +86,15 @@ class RemoteState:
 def state_from_fetch(digest: str | None, url: str) -> RemoteState:
     """The state after fetching a file: its hash, or None if it is missing."""
     return RemoteState("present", digest, url) if digest else RemoteState("absent", url=url)
+
+
+@runtime_checkable
+class ProbesTogether(Protocol):
+    """A target that can look up many files in one request, before `probe` is called for each."""
+
+    def probe_together(self, files: Sequence[ReleaseFile], /) -> None:
+        """Look the files up; `probe` answers from what was found."""
+        ...
 
 
 class Target(Protocol):

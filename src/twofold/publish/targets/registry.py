@@ -6,9 +6,11 @@ Wheels and sdists go in through its legacy API (`<url>/legacy/`), conda packages
 
 from __future__ import annotations
 
+import json
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -17,7 +19,7 @@ from twofold.errors import Problem
 from twofold.publish.addresses import Credentials
 from twofold.publish.files import ReleaseFile
 from twofold.publish.http import HeaderAuth, HttpClient, basic_auth, bearer_auth
-from twofold.publish.responses import TOKEN_ERROR_CODES, is_name_taken
+from twofold.publish.responses import TOKEN_ERROR_CODES, HttpResult, is_name_taken
 from twofold.publish.targets.converted_packages import REPLACES, is_same_package
 from twofold.publish.targets.legacy import LegacyIndex, describe_yank
 from twofold.publish.targets.lookup import make_file_url, probe_channel
@@ -43,6 +45,9 @@ from twofold.publish.targets.release_managers import (
 from twofold.publish.targets.settings import TargetSettings
 from twofold.publish.transport.request_bodies import Progress
 
+#: The registry checks so many files in one request.
+FILES_AT_ONCE = 500
+
 
 class TwofoldRegistry:
     """A channel of a twofold registry, as `http://host/main`."""
@@ -64,6 +69,7 @@ class TwofoldRegistry:
         form_auth = basic_auth(credentials) if credentials else None
         self.index = LegacyIndex(python_side, http, form_auth)
         self._permitted: set[str] = set()
+        self._answers: dict[str, HttpResult] = {}
 
     @property
     def account(self) -> str:
@@ -123,13 +129,31 @@ class TwofoldRegistry:
             return RemoteState("absent", url=url, note=REPLACES)
         return fetched
 
+    def probe_together(self, files: Sequence[ReleaseFile]) -> None:
+        """Ask about all files of a publication in one request; `probe` then sends none."""
+        if not self.auth or len(files) < 2:
+            return
+        url = f"{self.settings.url.rstrip('/')}/whoami"
+        for start in range(0, len(files), FILES_AT_ONCE):
+            asked = files[start : start + FILES_AT_ONCE]
+            body = {"files": [_describe_upload(file) for file in asked]}
+            attempt = partial(self.http.request_once, "POST", url, self.auth, json=body)
+            answer = self.http.with_retries(attempt)
+            value = answer.json()
+            found = value.get("files") if answer.ok and isinstance(value, dict) else None
+            if not isinstance(found, list) or len(found) != len(asked):
+                return  # another server: each file is asked about alone
+            for file, one in zip(asked, found, strict=True):
+                data = json.dumps(one["body"]).encode()
+                self._answers[file.name] = HttpResult(one["status"], "", {}, data)
+
     def _preflight_file(self, file: ReleaseFile) -> RemoteState | None:
         """The answer of the registry's preflight check; None if it says nothing about the file."""
         artifact = file.artifact
-        subdir = artifact.subdir if artifact.kind.is_conda else ""
-        query = {"project": artifact.name, "file": file.name, "subdir": subdir}
-        url = f"{self.settings.url.rstrip('/')}/whoami?{urlencode(query)}&size={artifact.size}"
-        answer = self.http.get(url, self.auth)
+        answer = self._answers.pop(file.name, None)
+        if answer is None:
+            url = f"{self.settings.url.rstrip('/')}/whoami?{urlencode(_describe_upload(file))}"
+            answer = self.http.get(url, self.auth)
         value = answer.json()
         if not isinstance(value, dict):
             return None
@@ -188,6 +212,18 @@ class TwofoldRegistry:
     def close(self) -> None:
         """Close the connection."""
         self.http.close()
+
+
+def _describe_upload(file: ReleaseFile) -> dict[str, str | int]:
+    """What the registry's preflight check is asked about a file."""
+    artifact = file.artifact
+    subdir = artifact.subdir if artifact.kind.is_conda else ""
+    return {
+        "project": artifact.name,
+        "file": file.name,
+        "subdir": subdir,
+        "size": artifact.size,
+    }
 
 
 @dataclass

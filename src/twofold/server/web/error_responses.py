@@ -45,9 +45,9 @@ def make_reason_phrase(message: str) -> bytes:
     ).encode("latin-1")
 
 
-def problem_response(code: str, message: str, hint: str = "", status: int = 400) -> Response:
-    """Return a problem response with the headers its status needs."""
-    body = {
+def make_problem(code: str, message: str, hint: str = "", status: int = 400) -> dict[str, object]:
+    """Return the body of a problem (RFC 9457), in which every client finds its field."""
+    return {
         "type": "about:blank",
         "title": HTTPStatus(status).phrase,  # RFC 9457: the same for every error of a type
         "status": status,
@@ -57,6 +57,11 @@ def problem_response(code: str, message: str, hint: str = "", status: int = 400)
         "message": message,
         "error": message,
     }
+
+
+def problem_response(code: str, message: str, hint: str = "", status: int = 400) -> Response:
+    """Return a problem response with the headers its status needs."""
+    body = make_problem(code, message, hint, status)
     response = Response(
         json.dumps(body, ensure_ascii=False).encode("utf-8", "replace"),
         status,

@@ -65,6 +65,15 @@ class JsonObject:
             raise _type_error(name, "a list of strings")
         return list(value)
 
+    def objects(self, name: str) -> list[JsonObject]:
+        """Return a list of objects, empty if missing."""
+        value = self.fields.get(name)
+        if value is None:
+            return []
+        if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
+            raise _type_error(name, "a list of objects")
+        return [JsonObject(item) for item in value]
+
     def object(self, name: str) -> dict[str, Any]:
         """Return an object field, empty if missing."""
         value = self.fields.get(name)

@@ -10,12 +10,18 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from twofold.errors import Refused
 from twofold.names import normalize_name
 from twofold.server.admission.policy import PlannedUpload, preflight
-from twofold.server.model import Action, StoredFile
+from twofold.server.context import Registry
+from twofold.server.model import Action, Actor, StoredFile
 from twofold.server.registry import queries
 from twofold.server.web.credentials import authenticate, get_registry
-from twofold.server.web.error_responses import problem_response
+from twofold.server.web.error_responses import make_problem, problem_response
+from twofold.server.web.json_body import JsonObject, with_json_body
+
+#: So many files are checked in one request.
+MAX_FILES = 500
 
 
 def healthz(_request: Request) -> Response:
@@ -60,10 +66,47 @@ def whoami(request: Request) -> Response:
         size = query.get("size", "")
         known = int(size) if size.isascii() and size.isdigit() and len(size) < 19 else 0
         planned = PlannedUpload(project, query["file"], query.get("subdir", ""), known)
-        found = preflight(registry, actor, channel, planned)
-        if found.is_known:
-            return JSONResponse({"user": actor.name, "file": _describe_file(found.existing)})
+        return JSONResponse(_check_upload(registry, actor, channel, planned))
     return JSONResponse({"user": actor.name})
+
+
+def whoami_for_files(request: Request, body: JsonObject) -> Response:
+    """Return the caller, and for each of `files` the answer that `whoami` gives about it alone.
+
+    Each has `project`, `file`, `subdir` and `size`; each answer `status` and `body`.
+    """
+    registry, actor, channel = (
+        get_registry(request),
+        authenticate(request),
+        request.path_params["channel"],
+    )
+    action = Action.READ if actor.user else Action.UPLOAD  # the anonymous are answered at once
+    queries.get_channel(registry, actor, channel, action, None)
+    requested = body.objects("files")
+    if len(requested) > MAX_FILES:
+        hint = f"send {MAX_FILES} at a time"
+        raise Refused("too-many-files", f"There are more than {MAX_FILES} files", hint, 413)
+    answers: list[dict[str, object]] = []
+    for one in requested:
+        key, size = normalize_name(one.text("project")), one.number("size") or 0
+        planned = PlannedUpload(key, one.text("file"), one.text("subdir"), size)
+        try:
+            found = _check_upload(registry, actor, channel, planned)
+            answers.append({"status": 200, "body": found})
+        except Refused as error:
+            first = error.problems[0]
+            problem = make_problem(error.code, first.message, first.hint, error.status)
+            answers.append({"status": error.status, "body": problem})
+    return JSONResponse({"user": actor.name, "files": answers})
+
+
+def _check_upload(
+    registry: Registry, actor: Actor, channel: str, planned: PlannedUpload
+) -> dict[str, object]:
+    """Raise Refused as the upload would; return the caller and the file of that name."""
+    found = preflight(registry, actor, channel, planned)
+    known = {"file": _describe_file(found.existing)} if found.is_known else {}
+    return {"user": actor.name, **known}
 
 
 def _describe_file(file: StoredFile | None) -> dict[str, object] | None:
@@ -81,7 +124,8 @@ routes = [
     Route("/healthz", healthz),
     Route("/readyz", readyz),
     Route("/metrics", metrics),
-    Route("/{channel}/whoami", whoami),
+    Route("/{channel}/whoami", whoami, methods=["GET"]),
+    Route("/{channel}/whoami", with_json_body(whoami_for_files), methods=["POST"]),
 ]
 
 
