@@ -97,6 +97,12 @@ def test_offline_makes_no_connection_and_says_so_at_once(twofold: Twofold) -> No
     assert "hint: remove --offline" in ran.err
 
 
+def test_offline_conversion_of_a_name_names_the_option(twofold: Twofold) -> None:
+    ran = twofold("convert", "my_package", "--out", "channel", "--offline")
+    assert ran.code == 1
+    assert "--offline asks no index" in ran.err
+
+
 @pytest.mark.parametrize(
     "words",
     [

@@ -137,7 +137,9 @@ def test_a_password_in_the_keyring_is_found_again_by_its_user(
     assert (code, "not verified" in output) == (0, True), output
     assert SECRET in store.read_text()
     code, output = run_with_input(["whoami", target], "")
-    assert "me (a legacy target cannot verify it) (token: the keyring (twine's))" in output
+    assert (
+        "me (targets of the kind legacy cannot verify it) (token: the keyring (twine's))" in output
+    )
     code, output = run_with_input(["logout", target], "", TWOFOLD_TOKEN="other")
     assert SECRET not in store.read_text()
     assert "the environment (TWOFOLD_TOKEN) still has a token" in output

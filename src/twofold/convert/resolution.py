@@ -132,11 +132,10 @@ def _run_pip(arguments: Sequence[str], failure: str, patient: bool = True) -> st
             f"{sys.executable} has no pip, which fetches the wheels",
             "run 'python -m ensurepip' in its environment, or give wheel files",
         )
-    raise SubprocessFailed(
-        failure,
-        "check the names, and that wheels exist for this Python and platform",
-        output=done.stderr,
-    )
+    hint = "check the names, and that wheels exist for this Python and platform"
+    if os.environ.get("TWOFOLD_OFFLINE"):
+        hint = "--offline asks no index: remove it, or give wheel files"
+    raise SubprocessFailed(failure, hint, output=done.stderr)
 
 
 def _pip_options(target: Target) -> list[str]:

@@ -112,7 +112,9 @@ def find_account(target: str) -> AccountReport:
     if not kind.names_account:
         user = found.user or "a token"
         return AccountReport(
-            settings.name, f"{user} (a {settings.kind} target cannot verify it)", found.source
+            settings.name,
+            f"{user} (targets of the kind {settings.kind} cannot verify it)",
+            found.source,
         )
     return AccountReport(settings.name, _query_account(settings, found), found.source)
 

@@ -203,7 +203,8 @@ def _plan_step(
             f"{kind.value} files are sent there only if you name them, or list them in `files`",
         )
     if errors:
-        reason = "; ".join(f"{finding.message} ({finding.code})" for finding in errors)
+        reasons = dict.fromkeys(f"{finding.message} ({finding.code})" for finding in errors)
+        reason = "; ".join(reasons)
         codes = tuple(dict.fromkeys(finding.code for finding in errors))
         return Step(target, file, Action.REFUSED, reason, rules=codes, is_checks=True)
     of_attestations = (attestation,) if kind in target.attestation_kinds else ()
