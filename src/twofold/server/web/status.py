@@ -80,8 +80,7 @@ def whoami_for_files(request: Request, body: JsonObject) -> Response:
         authenticate(request),
         request.path_params["channel"],
     )
-    action = Action.READ if actor.user else Action.UPLOAD  # the anonymous are answered at once
-    queries.get_channel(registry, actor, channel, action, None)
+    queries.get_channel(registry, actor, channel, Action.UPLOAD, None)
     requested = body.objects("files")
     if len(requested) > MAX_FILES:
         hint = f"send {MAX_FILES} at a time"
