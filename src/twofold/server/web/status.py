@@ -80,8 +80,10 @@ def whoami_for_files(request: Request, body: JsonObject) -> Response:
         authenticate(request),
         request.path_params["channel"],
     )
-    queries.get_channel(registry, actor, channel, Action.UPLOAD, None)
     requested = body.objects("files")
+    keys = {normalize_name(one.text("project")) for one in requested}
+    only = keys.pop() if len(keys) == 1 else None  # a token may be for one project
+    queries.get_channel(registry, actor, channel, Action.UPLOAD, only)
     if len(requested) > MAX_FILES:
         hint = f"send {MAX_FILES} at a time"
         raise Refused("too-many-files", f"There are more than {MAX_FILES} files", hint, 413)
