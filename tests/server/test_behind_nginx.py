@@ -8,7 +8,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -56,6 +57,26 @@ def configure(folder: Path, port: int, inner: str, prefix: str) -> Path:
     return config
 
 
+@contextmanager
+def run_nginx(
+    config: Path, folder: Path, is_there: Callable[[], requests.Response]
+) -> Iterator[None]:
+    """Run nginx until the end of the block, which begins when it answers."""
+    command = ["nginx", "-c", config, "-p", folder, "-e", "stderr"]
+    process = subprocess.Popen(command)
+    try:
+        for _ in range(100):
+            try:
+                assert is_there().status_code == 200
+                break
+            except requests.ConnectionError:
+                time.sleep(0.1)
+        yield
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
 @pytest.fixture(params=["", "/pkgs"], ids=["at the top", "at a path"])
 def behind_nginx(
     request: pytest.FixtureRequest, place: Place, tmp_path: Path
@@ -66,19 +87,8 @@ def behind_nginx(
     place.settings = replace(place.settings, public_url=public)
     with serve(place):
         config = configure(tmp_path, port, place.url, request.param)
-        command = ["nginx", "-c", config, "-p", tmp_path, "-e", "stderr"]
-        process = subprocess.Popen(command)
-        try:
-            for _ in range(100):
-                try:
-                    assert requests.get(f"{public}/healthz", timeout=5).status_code == 200
-                    break
-                except requests.ConnectionError:
-                    time.sleep(0.1)
+        with run_nginx(config, tmp_path, lambda: requests.get(f"{public}/healthz", timeout=5)):
             yield place, public
-        finally:
-            process.terminate()
-            process.wait(20)
 
 
 def test_every_client_publishes_and_installs(
