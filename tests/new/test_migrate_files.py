@@ -265,6 +265,20 @@ CASES = {
         touch("my_package/__init__.py", "my_package/tests/__init__.py", "doc/a.md"),
         {"my_package/__init__.py", "my_package/tests/__init__.py"},
     ),
+    "hatch excludes of the sdist inside the package": (
+        f"{HATCH}{PROJECT}[tool.hatch.build.targets.sdist]\n"
+        "exclude = ['my_package/tests', '/docs']\n",
+        touch("my_package/__init__.py", "my_package/tests/__init__.py", "docs/a.txt"),
+        {"my_package/__init__.py", "my_package/tests/__init__.py"},
+    ),
+    "setuptools files that MANIFEST.in prunes": (
+        f"{PROJECT}[tool.setuptools]\npackages = ['my_package', 'my_package.tests']\n",
+        {
+            "MANIFEST.in": "prune my_package/tests\nexclude my_package/x.txt\n",
+            **touch("my_package/__init__.py", "my_package/tests/__init__.py", "my_package/x.txt"),
+        },
+        {"my_package/__init__.py", "my_package/tests/__init__.py"},
+    ),
     "setuptools find in several folders": (
         f"{PROJECT}[tool.setuptools.packages.find]\nwhere = ['src', 'lib']\n"
         "include = ['my_*', 'extra*']\n",

@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from twofold.new.migrate.facts import Facts
 from twofold.new.source_tree import read_source_tree
+from twofold_build.globs import Globs
 from twofold_build.ignore import IgnoreRule
 from twofold_build.names import escape_for_filename
 
@@ -292,6 +293,12 @@ def _is_selected(path: str, rules: Sequence[IgnoreRule]) -> bool:
         if any(rule.match(p, p.rpartition("/")[2], p != path) for p in places):
             return not rule.negated
     return False
+
+
+def match_files(root: Path, glob: str) -> set[str]:
+    """The files that a glob of ours or of poetry's matches."""
+    globs = Globs([glob.removesuffix("/*") if glob.endswith("**/*") else glob])
+    return {path for path in list_files(root, None) if globs.match(path)}
 
 
 def to_rules(patterns: Iterable[str]) -> list[IgnoreRule]:

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from twofold.new.migrate.facts import Facts
-from twofold.new.migrate.modules import fold_folders, list_files, place_file
+from twofold.new.migrate.modules import fold_folders, list_files, match_files, place_file
 from twofold.new.migrate.wheel_diff import find_plain_name
+from twofold_build.globs import Globs
+from twofold_build.names import escape_for_filename
 from twofold_build.plan import make_plan
 
 _LICENSES = "dist-info/licenses/"
@@ -77,6 +79,43 @@ def carry_over_files(facts: Facts, root: Path, old: set[str], new: Mapping[str, 
     if excluded:
         facts.add_setting("wheel.exclude", list(excluded))
     _place_gone_files(facts, root, old, new)
+
+
+def keep_wheel_files(facts: Facts, root: Path, old: set[str] | None) -> None:
+    """Take what the wheel has out of `sdist.exclude`, for the wheel is built from the sdist.
+
+    Other backends build it from the tree. `old` are the files of the old wheel; without it, the
+    Python files of the packed modules count.
+    """
+    table = facts.settings.get("sdist", {})
+    settings = facts.settings
+    left_out = Globs([*settings.get("exclude", ()), *settings.get("wheel", {}).get("exclude", ())])
+    for glob in [*table.get("exclude", ())]:
+        matched = {path for path in match_files(root, glob) if not left_out.match(path)}
+        inside = {path for path in matched if _is_in_wheel(facts, path, old)}
+        if not inside:
+            continue
+        others = sorted(matched - inside)
+        kept = set(list_files(root, None)) - set(others)
+        table["exclude"].remove(glob)
+        table["exclude"] += fold_folders(others, kept)
+        hint = "the wheel has such files, and is built from the sdist"
+        facts.drop("the files to exclude from the sdist", f"'{glob}'", hint)
+    if table.get("exclude") == []:
+        del table["exclude"]
+    if settings.get("sdist") == {}:
+        del settings["sdist"]
+
+
+def _is_in_wheel(facts: Facts, path: str, old: set[str] | None) -> bool:
+    sources = facts.settings.get("source", ("src", ""))
+    folders = [sources] if isinstance(sources, str) else ["" if s == "." else s for s in sources]
+    inner = [path.removeprefix(f"{s}/") for s in folders if not s or path.startswith(f"{s}/")]
+    if old is not None:
+        return not old.isdisjoint(inner)
+    names = facts.settings.get("modules") or [escape_for_filename(str(facts.project["name"]))]
+    roots = tuple(f"{str(name).replace('.', '/')}/" for name in names)
+    return path.endswith(".py") and any(one.startswith(roots) for one in inner)
 
 
 def _place_gone_files(facts: Facts, root: Path, old: set[str], new: Mapping[str, str]) -> None:

@@ -29,6 +29,7 @@ from twofold.new.migrate.packed_files import (
     PackedFiles,
     carry_over_files,
     compare_files,
+    keep_wheel_files,
     list_new_files,
     list_old_files,
 )
@@ -158,6 +159,7 @@ def gather_facts(root: Path, tools: MigrationTools) -> _Gathered:
     settle_license(found.facts)
     takes_all = found.is_bare or found.is_setuptools
     settle_modules(found.facts, root, takes_all, is_compared=found.wheel is not None)
+    keep_wheel_files(found.facts, root, list_old_files(found.wheel) if found.wheel else None)
     return found
 
 

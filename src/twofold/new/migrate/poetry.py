@@ -9,9 +9,8 @@ from typing import Any
 
 from twofold.errors import TwofoldError
 from twofold.new.migrate.facts import CommentedRequirement, Facts, parse_person, propose_readme
-from twofold.new.migrate.modules import list_files, place_file, select_files
+from twofold.new.migrate.modules import match_files, place_file, select_files
 from twofold.new.migrate.poetry_constraints import convert_poetry_constraint, split_alternatives
-from twofold_build.globs import Globs
 from twofold_build.names import escape_for_filename
 
 _FILE = "pyproject.toml [tool.poetry"
@@ -111,7 +110,7 @@ def _read_files(facts: Facts, root: Path, remaining: dict[str, Any], where: str)
             continue
         glob, _ = _read_item(root, item)
         # In the sdist all the same: the usual way of a C source beside its module.
-        is_included = any(_match(root, glob) & _match(root, other) for other in included)
+        is_included = any(match_files(root, glob) & match_files(root, other) for other in included)
         facts.add_setting("wheel.exclude" if is_included else "exclude", [glob])
     if (root / "LICENSES").is_dir():
         usual = sorted(
@@ -165,11 +164,6 @@ def _read_item(root: Path, item: Any) -> tuple[str, Any]:
     return glob, item.get("format") if isinstance(item, dict) else None
 
 
-def _match(root: Path, glob: str) -> set[str]:
-    globs = Globs([glob.removesuffix("/*") if glob.endswith("**/*") else glob])
-    return {path for path in list_files(root, None) if globs.match(path)}
-
-
 def _is_inside_packages(facts: Facts, root: Path, glob: str) -> bool:
     """Whether all files of a glob are in the packages, so that the wheel has them."""
     sources = facts.settings.get("source", ["src"] if (root / "src").is_dir() else [])
@@ -179,7 +173,7 @@ def _is_inside_packages(facts: Facts, root: Path, glob: str) -> bool:
         for name in names
         for base in ("", *(f"{source}/" for source in sources if source))
     )
-    found = _match(root, glob)
+    found = match_files(root, glob)
     return bool(found) and all(path.startswith(folders) for path in found)
 
 

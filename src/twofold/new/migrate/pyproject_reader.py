@@ -225,18 +225,9 @@ def _read_entry_points(facts: Facts, root: Path, table: Mapping[str, Any], file:
 
 def _read_files(facts: Facts, root: Path, table: Mapping[str, Any]) -> None:
     sdist = table.get("sdist", {})
-    names = facts.packages or [str(facts.project.get("name", "")).replace("-", "_")]
-    module = names[0].replace(".", "/")
     for key in ("include", "exclude"):
         plain = [str(glob).rstrip("/") for glob in sdist.get(key, ())]
         globs = [f"{glob}/**" if (root / glob).is_dir() else glob for glob in plain]
-        if key == "exclude":
-            # flit's wheel has them all the same, unless it is built from the sdist.
-            inside = [g for g in globs if g.startswith((f"{module}/", f"src/{module}/"))]
-            globs = [glob for glob in globs if glob not in inside]
-            for glob in inside:
-                hint = "what the wheel has, which is built from the sdist, is in the sdist too"
-                facts.drop(f"{_FILE}.sdist]", f"exclude: '{glob}'", hint)
         if globs:
             facts.add_setting(f"sdist.{key}", globs)
     data = table.get("external-data", {}).get("directory")
