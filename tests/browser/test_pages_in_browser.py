@@ -259,7 +259,7 @@ def test_with_forced_colors_nothing_is_told_by_colour_alone(
                 ".badge",
                 ".notice",
                 ".command",
-                "input:visible:not([type=radio])",
+                "input[type=search]:visible",
                 ".button",
             ):
                 for one in page.locator(selector).all()[:5]:
