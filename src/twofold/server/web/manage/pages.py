@@ -187,7 +187,8 @@ def _show_user(request: Request, actor: Actor, name: str, path: str) -> Response
     sections = _fill(request, actor, listed, {word: name}, path)
     if not sections:
         raise Refused("forbidden", f"'{actor.name}' may not see this account", status=403)
-    links = [Link("Second factor", "/-/account/second-factor")] if is_own else []
+    links = [Link("Public page", f"/-/users/{quote(name)}")]
+    links += [Link("Second factor", "/-/account/second-factor")] if is_own else []
     title = "Your account" if is_own and path == "/-/account" else f"Manage {name}"
     return _render(request, title, sections, links)
 
