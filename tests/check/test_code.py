@@ -352,6 +352,15 @@ def test_a_version_of_the_project_whose_place_it_takes_is_a_warning(
     assert severities(project(code("__version__ = '2.2.8'"), name="other")) == {"TF103": "error"}
 
 
+def test_an_import_of_what_only_type_checkers_see_is_a_warning(
+    project: Callable[..., Path],
+) -> None:
+    """A module for type checkers alone may have it, and never runs (meson)."""
+    target = "import typing\nif typing.TYPE_CHECKING:\n    T = int"
+    root = project(code("", for_types="from .a import T", a=target))
+    assert severities(root) == {"TF105": "warning"}
+
+
 @pytest.mark.parametrize(
     ("line", "files", "message"),
     [

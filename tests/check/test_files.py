@@ -322,6 +322,8 @@ def test_a_wheel_that_says_something_else_than_its_sdist_is_reported(tmp_path: P
     found = check_files([made, sdist])
     assert [f.code for f in found] == ["TF409", "TF409"]
     assert "Requires-Dist is 'numpy>=1' here" in found[0].message
+    in_build = find_artifact_errors(tmp_path, [made, sdist])
+    assert {one.severity for one in in_build} == {"warning"}, "it was built from this very sdist"
     assert "Requires-Python is '>=3.9' here and '>=3.10'" in found[1].message
 
 

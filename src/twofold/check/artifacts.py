@@ -212,8 +212,9 @@ def _is_same_release(one: Artifact, other: Artifact) -> bool:
     return normalize_name(one.name) == normalize_name(other.name) and one.version == other.version
 
 
-#: What another backend's settings may want so: a wheel without modules.
-_ONLY_WARNED_OF = ("TF203",)
+#: What another backend may want so: a wheel without modules, and other metadata in the wheel than
+#: in the sdist that it was built from.
+_ONLY_WARNED_OF = ("TF203", "TF409")
 
 
 def find_built_errors(root: Path, paths: Sequence[Path]) -> list[Finding]:

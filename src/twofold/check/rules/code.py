@@ -215,14 +215,15 @@ def missing_import(code: SourceCode) -> Iterator[Violation]:
                 continue
             for name in found.names:
                 if name != "*" and not space.has_name(target, name):
-                    if found.is_typing_only and _binds_for_types(code, target, name):
+                    is_for_types = _binds_for_types(code, target, name)
+                    if found.is_typing_only and is_for_types:
                         continue
                     yield Violation(
                         f"{target} has no '{name}'",
                         space.nearest_name(target, name)
                         or "define it there, or correct the import",
                         where,
-                        severity=severity,
+                        severity=WARNING if is_for_types else severity,
                     )
 
 

@@ -78,7 +78,7 @@ def wheel_unlike_sdist(wheel: Artifact, sdist: Artifact) -> Iterator[Violation]:
 def _difference(wheel: Artifact, sdist: Artifact, field: str, one: str, other: str) -> Violation:
     return Violation(
         f"{field} is '{one}' here and '{other}' in {sdist.filename}",
-        "build both from the same source",
+        "build both from the same source, or list the field in dynamic (PEP 643)",
         f"{wheel.filename}: METADATA",
     )
 
