@@ -151,7 +151,8 @@ def test_text_and_tree_show_the_same_of_damaged_modules() -> None:
 
 def test_text_and_tree_show_the_same_of_real_modules() -> None:
     folder = Path(email.__file__).parent
-    sources = [path.read_bytes() for path in sorted(folder.glob("[a-h]*.py"))]
+    # Older Pythons have form feeds in them, which the text is not read with.
+    sources = [path.read_bytes().replace(b"\f", b"") for path in sorted(folder.glob("[a-h]*.py"))]
     assert [list_differences(source) for source in sources] == [[]] * len(sources)
     plain = sum(isinstance(read_quick_facts(source, 11), QuickFacts) for source in sources)
     assert plain > 0.9 * len(sources)

@@ -149,14 +149,13 @@ async def receive_form(request: Request, spool: Spool) -> MultipartForm:
             parser.write(block)
         parser.finalize()
         reader.finish()
-    except FormParserError as error:
+    except BaseException as error:
+        reader.close()  # before the file is deleted: Windows deletes none that is open
         reader.form.discard()
-        raise Refused("malformed-form", f"The form is malformed: {error}") from error
-    except BaseException:
-        reader.form.discard()
+        if isinstance(error, FormParserError):
+            raise Refused("malformed-form", f"The form is malformed: {error}") from error
         raise
-    finally:
-        reader.close()
+    reader.close()
     return reader.form
 
 
