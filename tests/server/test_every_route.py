@@ -14,6 +14,7 @@ import pytest
 import requests
 from starlette.routing import Route
 
+from tests.clients.people import Person
 from tests.factories.packages import make_wheel
 from tests.server.conftest import Place
 from twofold.server.app import create_app
@@ -222,3 +223,44 @@ def test_no_route_fails_for_the_owner(closed: tuple[Place, dict[str, str]]) -> N
         if f"{method} {template}" == "DELETE /api/authentications":
             continue
     assert not wrong, "\n".join(map(str, wrong))
+
+
+def sign_in(place: Place, user: str, password: str) -> dict[str, str]:
+    """Return the headers of a browser that is signed in and sends a request of its own site."""
+    person = Person(place.url)
+    assert person.sign_in(user, password).ok and person.is_signed_in
+    return {"Cookie": person.cookies, "Origin": place.url, "Sec-Fetch-Site": "same-origin"}
+
+
+def test_a_browsers_session_without_a_forms_token_changes_nothing(
+    closed: tuple[Place, dict[str, str]],
+) -> None:
+    place, words = closed
+    headers = sign_in(place, "owner", place.token)
+    before = count_changes(place)
+    wrong = []
+    for method, template in list_routes(place):
+        if method == "GET" or f"{method} {template}" in SLASHES:
+            continue
+        url = f"{place.url}{template.format(**words)}"
+        for body in ({"json": {}}, {"data": {"user": "x", "name": "x", "project": "hidden"}}):
+            options: dict[str, Any] = {"timeout": 60, "allow_redirects": False, **body}
+            answer = requests.request(method, url, headers=headers, **options)
+            if not 400 <= answer.status_code < 500:
+                wrong.append((method, template, answer.status_code, answer.text[:200]))
+    assert not wrong, "\n".join(map(str, wrong))
+    assert count_changes(place) == before
+
+
+@pytest.mark.slow
+def test_another_users_session_reads_nothing_of_a_private_channel(
+    closed: tuple[Place, dict[str, str]],
+) -> None:
+    place, words = closed
+    accounts.add_user(place.registry, "operator", "bea", "a-long-password")
+    headers = sign_in(place, "bea", "a-long-password")
+    for method, template in list_routes(place):
+        if method == "GET":
+            url = f"{place.url}{template.format(**words)}"
+            answer = requests.get(url, headers=headers, timeout=60, allow_redirects=False)
+            assert answer.status_code < 500 and MARK not in answer.text, template
