@@ -168,9 +168,13 @@ def holds_form(data: bytes) -> bool:
 
 def _find_form(data: bytes) -> tuple[str, int] | None:
     """The first of the forms that is in a file, and its line."""
-    there = [letter for letter, look in _LOOKS.items() if look.search(data)]
-    for letter, form, what in _FORMS if there else ():
-        for found in re.finditer(form, data) if letter in there else ():
+    possible = {letter for letter, look in _LOOKS.items() if look.search(data)}
+    if not possible:
+        return None
+    for letter, form, what in _FORMS:
+        if letter not in possible:
+            continue
+        for found in re.finditer(form, data):
             before = data[max(found.start() - 1, 0) : found.start()]
             is_made_up = _PLACEHOLDER.search(found.group()) or _repeats(found.group())
             if not before.isalnum() and not is_made_up:
