@@ -6,9 +6,8 @@ time stay bounded whatever a file claims.
 
 from __future__ import annotations
 
-import re
-
 from twofold.errors import BadFile, Problem
+from twofold.source_analysis.expressions import expression
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,7 +27,7 @@ LISTS = 64 << 20
 #: Bytes of a path inside an archive; longer ones cannot be unpacked on any system.
 PATH = 1024
 #: A path of letters, digits and the usual signs, whose parts begin with none of the dangerous ones.
-_PLAIN_PATH = re.compile(r"[\w+-][\w.+-]*(?:/[\w+-][\w.+-]*)*/?", re.ASCII)
+_PLAIN_PATH = expression(r"(?a)[\w+-][\w.+-]*(?:/[\w+-][\w.+-]*)*/?")
 #: Nesting of folders inside an archive.
 DEPTH = 64
 #: zstandard's window, a power of two of bytes: what `zstd -d` and conda's clients take, not more.
