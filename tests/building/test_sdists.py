@@ -31,6 +31,12 @@ NAMES = [
     for line in LIST.read_text("utf-8").splitlines()
     if line.strip() and not line.startswith("#")
 ]
+#: Adopted in every run, one or two of each backend; the others are slow.
+ALWAYS = {"crashtest", "findpython", "mccabe", "mdurl", "starlette", "toolz"}
+ADOPTED = [
+    pytest.param(name, marks=() if name.partition("==")[0] in ALWAYS else pytest.mark.slow)
+    for name in NAMES
+]
 KINDS = ("sdist", "wheel", "conda", "tar.bz2")
 
 #: setup.py or setup.cfg gives a long_description without its content type.
@@ -101,7 +107,7 @@ def test_an_sdist_of_pypi_is_built_and_judged(requirement: str, tmp_path: Path) 
     assert run_all_checkers(files["wheel"], files["sdist"], root) == faults
 
 
-@pytest.mark.parametrize("requirement", NAMES)
+@pytest.mark.parametrize("requirement", ADOPTED)
 def test_an_adopted_sdist_is_built_by_every_frontend_and_judged(
     requirement: str, tmp_path: Path, twofold: Callable[..., CommandResult]
 ) -> None:

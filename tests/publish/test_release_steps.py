@@ -157,7 +157,9 @@ demo = ["static/*.js"]
 """
 
 
-@pytest.mark.parametrize("ignored_by", [".gitignore", ".git/info/exclude"])
+@pytest.mark.parametrize(
+    "ignored_by", [pytest.param(".gitignore", marks=pytest.mark.slow), ".git/info/exclude"]
+)
 def test_what_git_ignores_and_another_backend_packs_is_not_released_unless_it_is_generated(
     twofold: Callable[..., Any], tmp_path: Path, ignored_by: str
 ) -> None:
