@@ -150,7 +150,7 @@ options of every command:
   -q, --quiet     print results and errors only
   -v, --verbose   print requests, and the cause of an error
   --color WHEN    always, never or auto (a terminal, unless NO_COLOR is set; FORCE_COLOR: always)
-  --offline       make no connection to another machine
+  --offline       make no network connection
 
 exit codes: 0 success, 1 a problem (printed with a hint), 2 wrong usage
 """

@@ -133,7 +133,7 @@ _GENERAL = (
     ("--quiet", "print results and errors only"),
     ("--verbose", "print requests, and the cause of an error"),
     ("--color", "always, never or auto"),
-    ("--offline", "make no connection to another machine"),
+    ("--offline", "make no network connection"),
 )
 
 
