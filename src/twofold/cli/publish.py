@@ -125,6 +125,8 @@ def run(args: argparse.Namespace) -> int:
         require_consent(choose_targets(order))
     with prepare(order) as publication:
         show_plan(publication, args.json, args.dry_run)
+        if not args.files:
+            _note_unnamed_files(publication)
         if not args.dry_run:
             publication.require_accepted()
         print_name_reports(
@@ -136,6 +138,16 @@ def run(args: argparse.Namespace) -> int:
             note("cancelled: nothing was uploaded")
             return 1
         return _carry_out(publication, args)
+
+
+def _note_unnamed_files(publication: Publication) -> None:
+    from twofold.publish.files import find_unnamed_files
+
+    for path in find_unnamed_files(publication.files):
+        note(
+            f"note: {path.name} is of the same release, and not of the last build: "
+            "to publish it too, name the files, such as dist/*"
+        )
 
 
 def _report_pypi_names(publication: Publication) -> list[NameReport]:

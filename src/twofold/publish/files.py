@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from twofold.artifact import Artifact
+from twofold.artifact import Artifact, Kind
 from twofold.errors import Problem, TwofoldError
 from twofold.formats.reader import read_artifact
 
@@ -180,6 +180,27 @@ def read_last_build(project: Path) -> list[Path]:
             )
         paths.append(path)
     return paths
+
+
+def find_unnamed_files(files: Sequence[ReleaseFile]) -> list[Path]:
+    """Find wheels and sdists beside these that are of the same releases.
+
+    The manifest names the last build alone: after `build --only wheel` and `build --only sdist` the
+    wheel is left out of a publication.
+    """
+    known = {file.artifact.path.resolve() for file in files}
+    found: dict[Path, None] = {}
+    for artifact in (file.artifact for file in files if not file.artifact.kind.is_conda):
+        stem = artifact.filename.removesuffix(".tar.gz")
+        if artifact.kind is Kind.WHEEL:
+            stem = "-".join(artifact.filename.split("-")[:2])
+        for path in sorted(artifact.path.parent.iterdir()):
+            is_same = path.name == f"{stem}.tar.gz" or (
+                path.suffix == ".whl" and path.name.startswith(f"{stem}-")
+            )
+            if is_same and path.resolve() not in known:
+                found[path] = None
+    return list(found)
 
 
 def _read_entries(record: Path) -> list[dict[str, Any]]:
