@@ -88,7 +88,7 @@ def _kind(name: str, schema: Schema, changes: bool) -> str:
     if name in ("password", "current"):
         return "password"
     if kind == "boolean":
-        return "select" if changes else "checkbox"
+        return "select" if changes or schema.get("default") else "checkbox"
     if kind == "array":
         return "checkboxes" if "enum" in schema["items"] else "lines"
     if "enum" in schema:
@@ -109,7 +109,9 @@ def _is_nullable(schema: Schema) -> bool:
 
 def _options(schema: Schema, required: bool, changes: bool) -> list[tuple[str, str]]:
     if _type(schema) == "boolean":
-        return [("", "as it is"), ("true", "yes"), ("false", "no")] if changes else []
+        # An empty box is not sent, so it cannot deny what is so by default.
+        words = [("true", "yes"), ("false", "no")]
+        return [("", "as it is"), *words] if changes else words
     if _type(schema) == "array":
         return [(word, word) for word in schema["items"].get("enum", ())]
     words = [(word, word) for word in schema.get("enum", ())]

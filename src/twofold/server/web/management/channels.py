@@ -186,7 +186,7 @@ ENDPOINTS = (
             {
                 "name": parameters.NEW_NAME,
                 "owner": parameters.USER,
-                "public": flag("whether everybody can read the channel"),
+                "public": {**flag("whether everybody can read the channel"), "default": True},
             },
             ("name",),
         ),
