@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import html
+from pathlib import Path
+
 import pytest
 
 from tests.clients.management import Api
 from tests.clients.people import Person
+from tests.factories.packages import make_wheel
 from tests.server.conftest import Place
 
 
@@ -24,3 +28,26 @@ def test_a_channel_is_as_public_as_its_form_said(
     assert '<option value="false"' in form
     assert person.act("add-channel", name="staging", public=word).ok
     assert Api(served)("GET", "/channels/staging")["channel"]["public"] is expected
+
+
+def test_an_unknown_channel_to_promote_from_is_named_at_its_field(person: Person) -> None:
+    fields = {"channel": "main", "fixed-channel": "yes", "source": "nowhere", "project": "x"}
+    answer = person.act("promote", **fields)
+    assert answer.status_code == 400
+    assert 'id="error-source"' in answer.text
+    assert "There is no channel &#39;nowhere&#39;" in answer.text
+
+
+def test_a_refused_rule_is_named_at_its_field(person: Person) -> None:
+    answer = person.act("change-channel", channel="main", base_url="ftp://x")
+    assert answer.status_code == 400
+    assert 'id="error-base_url"' in answer.text
+
+
+def test_a_project_is_promoted_out_of_the_channel_whose_page_it_is(
+    served: Place, person: Person, tmp_path: Path
+) -> None:
+    served.publish(make_wheel(tmp_path))
+    project = Api(served)("GET", "/channels/main/projects")[0]["key"]
+    page = html.unescape(person.get(f"/-/manage/channels/main/projects/{project}").text)
+    assert f"/-/manage/act/promote?source=main&project={project}&back=" in page

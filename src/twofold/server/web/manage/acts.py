@@ -226,8 +226,8 @@ def perform_act(request: Request, form: Form) -> Response:
     try:
         value = run_endpoint(request, actor, endpoint, words)
     except Refused as error:
-        place = FIELD_OF.get(error.code, "")
         first = error.problems[0]
+        place = _find_place(error.code, first.message, entered)
         faults = {place: _join(first.message, first.hint or "")} if place in entered else {}
         kept = _without_passwords(entered)
         return page.show(kept, faults, None if faults else error, before)
@@ -238,6 +238,18 @@ def perform_act(request: Request, form: Form) -> Response:
     target = page.back or make_context_path(endpoint, words)
     mark = "&" if "?" in target else "?"
     return redirect(request, f"{target}{mark}{urlencode({'done': endpoint.name})}")
+
+
+def _find_place(code: str, message: str, entered: Mapping[str, Any]) -> str:
+    """Return the field that a refusal is about, or "".
+
+    A message that begins with the name of a parameter is about that one.
+    """
+    quoted = message.partition("' ")[0].removeprefix("'")
+    place = quoted if quoted in entered else FIELD_OF.get(code, "")
+    if place == "channel" and entered.get("source") and f"'{entered['source']}'" in message:
+        return "source"
+    return place
 
 
 def _join(message: str, hint: str) -> str:

@@ -33,7 +33,14 @@ from twofold.server.web.manage.sections import (
     RELEASE_ACTS,
     USER,
 )
-from twofold.server.web.manage.tables import FilledSection, Link, Section, fill_section, make_links
+from twofold.server.web.manage.tables import (
+    FilledSection,
+    Link,
+    Section,
+    fill_section,
+    make_link,
+    make_links,
+)
 from twofold.server.web.management.endpoints import run_endpoint
 
 MANAGE = "/-/manage"
@@ -151,6 +158,10 @@ def show_project(request: Request) -> Response:
         for version, files in reversed(releases.items())
     ]
     links = make_links(request, actor, PROJECT_ACTS, words, path)
+    # From here a project goes to another channel, and the form asks for it.
+    if links:
+        out = {"source": words["channel"], "project": words["project"]}
+        links.insert(2, make_link("promote", out, path))
     title = f"Manage {found['project']['name']}"
     return _render(request, title, sections, links, words["channel"], found["project"])
 

@@ -88,7 +88,7 @@ CHANNEL = (
 LABEL_ACTS = ("label", "unlabel", "set-label", "remove-label")
 CHANNEL_ACTS = ("change-channel", "retain", "convert-waiting")
 OWN_ACTS = ("accept-invitation",)
-PROJECT_ACTS = ("set-status", "label", "promote", "undelete-project", "delete-project")
+PROJECT_ACTS = ("set-status", "label", "undelete-project", "delete-project")
 RELEASE_ACTS = ("yank", "unyank", "label", "undelete", "delete-release")
 
 USER = (

@@ -305,7 +305,7 @@ ENDPOINTS = (
         ResponseSpec("PromotedFile", is_list=True),
         FieldSpec(
             {
-                "source": parameters.CHANNEL,
+                "source": {**parameters.CHANNEL, "description": "channel to take files from"},
                 "project": parameters.PROJECT,
                 "version": parameters.VERSION,
                 "from_label": parameters.LABEL,
@@ -313,7 +313,7 @@ ENDPOINTS = (
                 "existing": {"type": "string", "enum": ["refuse", "add", "keep", "replace"]},
                 "all": flag("every project of the source, in place of 'project'"),
                 "with_dependencies": flag("and what it requires, where this channel has none"),
-                "dry_run": parameters.DRY_RUN,
+                "dry_run": flag("report what would be promoted without doing it"),
             },
             ("source",),
             ("project", "all"),
