@@ -11,6 +11,7 @@ from tests.clients.management import Api
 from tests.clients.people import Person
 from tests.factories.packages import make_wheel
 from tests.server.conftest import Place
+from twofold.server.auth import accounts
 
 
 @pytest.fixture
@@ -51,3 +52,11 @@ def test_a_project_is_promoted_out_of_the_channel_whose_page_it_is(
     project = Api(served)("GET", "/channels/main/projects")[0]["key"]
     page = html.unescape(person.get(f"/-/manage/channels/main/projects/{project}").text)
     assert f"/-/manage/act/promote?source=main&project={project}&back=" in page
+
+
+def test_a_reader_finds_where_to_ask_for_a_project(served: Place) -> None:
+    accounts.add_user(served.registry, "operator", "bob", password="bobs-password")
+    bob = Person(served.url)
+    assert bob.sign_in("bob", "bobs-password").ok
+    assert "/-/manage/act/ask?channel=main" in bob.get("/-/manage/channels/main").text
+    assert "/main/-/storage" not in bob.get("/-/manage/channels/main").text

@@ -58,8 +58,8 @@ CHANNEL = (
         ("set-upstream", "set-upstream-policy", "remove-upstream"),
         columns=("name", "kind", "url", "private_prefixes", "only", "max_age"),
     ),
-    Section("Requests", "list-requests", ("ask",), ("grant", "withdraw-approval")),
-    Section("Granted projects", "list-approvals", ("grant",), ("withdraw-approval",)),
+    Section("Requests", "list-requests", (), ("grant", "withdraw-approval")),
+    Section("Granted projects", "list-approvals", ("ask", "grant"), ("withdraw-approval",)),
     Section("Refused files", "list-refusals", (), (), "Files of upstreams that are not served."),
     Section(
         "Webhooks",
