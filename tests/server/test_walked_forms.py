@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,8 @@ from tests.clients.people import Person
 from tests.factories.packages import make_wheel
 from tests.server.conftest import Place
 from twofold.server.auth import accounts
+from twofold.server.registry.browsing.numbers import Day
+from twofold.server.web.pages.plots import summarize_days
 
 
 @pytest.fixture
@@ -29,6 +32,10 @@ def test_a_channel_is_as_public_as_its_form_said(
     assert '<option value="false"' in form
     assert person.act("add-channel", name="staging", public=word).ok
     assert Api(served)("GET", "/channels/staging")["channel"]["public"] is expected
+
+
+def test_days_of_a_token_are_those_it_is_valid_for(person: Person) -> None:
+    assert "days for which it is valid" in person.get("/-/manage/act/add-token?user=owner").text
 
 
 def test_an_unknown_channel_to_promote_from_is_named_at_its_field(person: Person) -> None:
@@ -60,3 +67,14 @@ def test_a_reader_finds_where_to_ask_for_a_project(served: Place) -> None:
     assert bob.sign_in("bob", "bobs-password").ok
     assert "/-/manage/act/ask?channel=main" in bob.get("/-/manage/channels/main").text
     assert "/main/-/storage" not in bob.get("/-/manage/channels/main").text
+
+
+def test_one_download_is_one() -> None:
+    assert summarize_days([Day("2026-11-29", 1, 0)]).startswith("1 download in the last")
+
+
+def test_times_of_requests_are_shown_as_others_are(served: Place, person: Person) -> None:
+    Api(served)("POST", "/channels/main/requests", project="spam")
+    page = person.get("/-/manage/channels/main").text
+    assert re.search(r"<time [^>]*>[0-9-]{10} [0-9:]{5} UTC</time>[^/]*</td>", page)
+    assert not re.search(r">[^<>]*[0-9]T[0-9:]{8}\.[0-9]+Z<", page)

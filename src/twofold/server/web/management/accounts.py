@@ -18,7 +18,7 @@ from twofold.server.web.management.endpoints import (
     RequestContext,
     ResponseSpec,
 )
-from twofold.server.web.management.parameters import flag, list_of, text
+from twofold.server.web.management.parameters import flag, list_of, number, text
 
 
 def _whoami(context: RequestContext) -> Any:
@@ -180,7 +180,7 @@ ENDPOINTS = (
         body=FieldSpec(
             {
                 "password": parameters.PASSWORD,
-                "current": text("the current password", max_length=1000),
+                "current": text("your password as it is now, or a token of yours", max_length=1000),
             },
             ("password",),
         ),
@@ -225,7 +225,7 @@ ENDPOINTS = (
                 "actions": list_of(parameters.ACTION, "allowed actions; all by default", 1, 3),
                 "channel": parameters.CHANNEL,
                 "project": parameters.PROJECT,
-                "days": {**parameters.DAYS, "minimum": 1, "maximum": 36_500},
+                "days": number("days for which it is valid; without it for ever", 1, 36_500),
                 "uploads_only": flag("it yanks, deletes and relabels nothing"),
             }
         ),

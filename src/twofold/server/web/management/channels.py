@@ -37,7 +37,7 @@ from twofold.server.web.management.parameters import (
 OPERATORS_RULES = ("quota", "undelete_days", "base_url", "redirect")
 RULES = {
     "public": flag("whether everybody can read the channel"),
-    "quota": or_null(number("maximum total size in bytes; null for no limit")),
+    "quota": or_null(number("maximum total size in bytes")),
     "deletion": parameters.DELETION,
     "keep": or_null(parameters.KEEP),
     "keep_days": or_null(parameters.DAYS),

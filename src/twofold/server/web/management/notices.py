@@ -62,7 +62,7 @@ ENDPOINTS = (
         "POST",
         _NOTICES,
         "add-notice",
-        "Show a notice to users of the channel.",
+        "Show a notice to those who use the channel with conda.",
         RequiredRole.ADMIN,
         _add_notice,
         ResponseSpec("Notice", status=201),

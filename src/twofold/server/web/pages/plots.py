@@ -86,7 +86,8 @@ def summarize_days(days: Sequence[Day]) -> str:
         return f"No downloads in the last {len(days)} days."
     most = max(days, key=lambda day: day.total)
     pip = sum(day.pip for day in days)
+    what = "download" if total == 1 else "downloads"
     return (
-        f"{total:,} downloads in the last {len(days)} days, {pip:,} by pip's side and "
+        f"{total:,} {what} in the last {len(days)} days, {pip:,} by pip's side and "
         f"{total - pip:,} by conda's; the most on {most.day}: {most.total:,}."
     )
