@@ -69,6 +69,11 @@ def test_a_reader_finds_where_to_ask_for_a_project(served: Place) -> None:
     assert "/main/-/storage" not in bob.get("/-/manage/channels/main").text
 
 
+def test_storage_is_linked_for_administrators(person: Person) -> None:
+    assert 'href="/main/-/storage"' in person.get("/-/manage/channels/main").text
+    assert person.get("/main/-/storage").ok
+
+
 def test_one_download_is_one() -> None:
     assert summarize_days([Day("2026-11-29", 1, 0)]).startswith("1 download in the last")
 

@@ -95,9 +95,11 @@ def show_channel(request: Request) -> Response:
     words = {"channel": channel}
     run_endpoint(request, actor, LISTS["show-channel"], words)  # 404 where there is none
     sections = _fill(request, actor, CHANNEL, words, path)
+    acts = make_links(request, actor, CHANNEL_ACTS, words, path)
     links = [
         Link("Upload", f"{path}/upload"),
-        *make_links(request, actor, CHANNEL_ACTS, words, path),
+        *acts,
+        *([Link("Storage", f"/{channel}/-/storage")] if acts else []),
         Link("Audit log", f"{path}/log"),
     ]
     return _render(request, f"Manage {channel}", sections, links, channel)
