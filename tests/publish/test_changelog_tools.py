@@ -91,6 +91,7 @@ def test_no_tool_is_guessed(tmp_path: Path) -> None:
     assert caught.value.problems[0].where == str(tmp_path / "setup.cfg")
 
 
+@pytest.mark.git  # scriv calls it
 def test_what_a_tool_refuses_is_shown_with_the_way_out(tmp_path: Path) -> None:
     fragment, _ = configure(tmp_path, "scriv")
     fragment.unlink()

@@ -28,7 +28,8 @@ from twofold.names.platforms import find_subdir
 TIME_LIMIT = 300.0
 
 
-#: Imports each package of an installed distribution and loads each entry point.
+#: Imports each package of an installed distribution and loads each entry point. The scheme of paths
+#: is named, for Debian's Python has another one by default, with `local/bin`.
 IMPORT_SCRIPT = r"""
 import importlib, importlib.metadata as metadata, json, os, sys, sysconfig, traceback
 wanted = sys.argv[1].lower().replace("_", "-").replace(".", "-")
@@ -63,7 +64,7 @@ for top in tops:
 def use(point):
     point.load()
     if point.group in ("console_scripts", "gui_scripts"):
-        folder = sysconfig.get_path("scripts")
+        folder = sysconfig.get_path("scripts", "nt" if os.name == "nt" else "posix_prefix")
         names = [point.name, point.name + ".exe", point.name + "-script.py"]
         if not any(os.path.exists(os.path.join(folder, name)) for name in names):
             raise FileNotFoundError("no program " + point.name + " in " + folder)
@@ -124,9 +125,10 @@ def run_in_environment(
 
 #: Prints the version, site-packages and standard library of the environment's Python.
 _PYTHON_FACTS = """
-import sys, sysconfig
-print("%d.%d" % sys.version_info[:2], sysconfig.get_path("purelib"), sysconfig.get_path("stdlib"),
-      sep="\\n")
+import os, sys, sysconfig
+scheme = "nt" if os.name == "nt" else "posix_prefix"
+print("%d.%d" % sys.version_info[:2], sysconfig.get_path("purelib", scheme),
+      sysconfig.get_path("stdlib", scheme), sep="\\n")
 """
 #: The size limit of all files under info/test (bytes).
 MAX_BYTES = 16 << 20
