@@ -15,6 +15,7 @@ TYPED = {
     "delete-project": "project",
     "delete-release": "version",
     "delete-file": "file",
+    "remove-label": "label",
     "disable-user": "user",
 }
 
