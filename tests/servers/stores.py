@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
@@ -88,7 +89,23 @@ def start_moto(port: int = 0) -> ThreadedMotoServer:
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     running = ThreadedMotoServer(ip_address="127.0.0.1", port=port, verbose=False)
     running.start()
+    server: Any = running._server
+    server.app = _compare_and_write_at_once(server.app)
     return running
+
+
+def _compare_and_write_at_once(app: Callable[..., Any]) -> Callable[..., Any]:
+    """S3 compares an ETag and writes in one step; moto in two, between which another may write."""
+    writing = threading.Lock()
+
+    def respond(environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
+        is_conditional = "HTTP_IF_MATCH" in environ or "HTTP_IF_NONE_MATCH" in environ
+        if environ["REQUEST_METHOD"] != "PUT" or not is_conditional:
+            return app(environ, start_response)
+        with writing:
+            return list(app(environ, start_response))
+
+    return respond
 
 
 @contextmanager
