@@ -167,5 +167,9 @@ def test_text_and_tree_show_the_same_of_many_random_modules(source: str) -> None
     ],
 )
 def test_text_and_tree_show_the_same_where_they_once_did_not(source: str) -> None:
+    try:
+        compile(source.encode(), "module", "exec")
+    except SyntaxError:
+        pytest.skip("this Python refuses it: 3.12 and newer a backslash at the end of a file")
     assert find_mistake(source.encode()) is None
     assert list_differences(source.encode()) == []

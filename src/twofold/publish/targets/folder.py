@@ -71,7 +71,12 @@ class Folder:
 
         target = self._place(file)
         if not self.fetch(file).is_ours(file.artifact):
-            self._put(file.artifact.path, target)
+            try:
+                self._put(file.artifact.path, target)
+            except AlreadyPublishedError:
+                # Another publication may have put the same file there meanwhile.
+                if not self.fetch(file).is_ours(file.artifact):
+                    raise
         progress(file.artifact.size)
         index_folder(self._root, workers=0)
         return target.as_uri()
