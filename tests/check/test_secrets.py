@@ -9,6 +9,7 @@ import io
 import random
 import string
 import tarfile
+import tracemalloc
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +19,8 @@ import zstandard
 
 from tests.factories.artifacts import make_member, write_conda, write_sdist, write_wheel
 from twofold.check import check_file
-from twofold.check.rules.nested_archives import read_members
+from twofold.check.packed_files import MAX_SCANNED
+from twofold.check.rules.nested_archives import _MAX_TOTAL, read_members
 from twofold.check.rules.secrets import find_secret
 from twofold.conda_metadata import CondaPackage
 
@@ -291,3 +293,23 @@ def test_a_secret_that_is_compressed_alone_is_found_by_its_name(tmp_path: Path) 
 )
 def test_an_archive_that_cannot_be_read_or_is_harmless_is_passed_over(data: bytes) -> None:
     assert [name for name, inner in read_members(data) if find_secret(name, inner)] == []
+
+
+def test_an_archive_at_the_end_of_the_budget_is_not_unpacked_whole() -> None:
+    """Where nothing is left of it: zlib takes a limit of 0 for none."""
+    bomb = gzip.compress(bytes(200 << 20), 9)
+    assert len(bomb) < MAX_SCANNED
+    filled = io.BytesIO()
+    with zipfile.ZipFile(filled, "w", zipfile.ZIP_DEFLATED) as archive:
+        left = _MAX_TOTAL - len(bomb)
+        while left:
+            size = min(left, MAX_SCANNED)
+            archive.writestr(f"{left}.bin", bytes(size))
+            left -= size
+        archive.writestr("last.gz", bomb)
+    tracemalloc.start()
+    paths = [path for path, _ in read_members(filled.getvalue())]
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert paths[-1] == "last.gz"
+    assert peak < 64 << 20

@@ -71,7 +71,7 @@ def _read_archive(
 def _read_files(data: bytes, name: str, budget: _Budget) -> Iterator[tuple[str, bytes]]:
     if not data.startswith(_COMPRESSED) and data[257:262] != b"ustar":
         return _read_zip(data, budget)
-    unpacked = _decompress(data, max(budget.left, 0))
+    unpacked = _decompress(data, max(budget.left, 1))  # zlib takes 0 for no limit
     if unpacked[257:262] == b"ustar":
         return _read_tar(unpacked, budget)
     plain = name.rpartition("/")[2].rpartition(".")[0]
