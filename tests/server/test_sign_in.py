@@ -566,6 +566,28 @@ def test_a_form_of_another_tab_is_shown_again_with_its_fields(
     assert person.sign_in(user.name, PASSWORD).ok, "the password is the one it was"
 
 
+@pytest.mark.parametrize(
+    ("act", "secret"),
+    [
+        ("add-webhook", {"url": "https://hooks.example/T0/s3cr3t-hook"}),
+        ("set-upstream", {"url": "https://me:s3cr3t-hook@index.example/simple/"}),
+        ("accept-invitation", {"code": "s3cr3t-hook"}),
+    ],
+)
+def test_what_may_hold_a_secret_is_in_no_address(
+    place: Place, new_user: Callable[..., User], act: str, secret: dict[str, str]
+) -> None:
+    user, person = new_user(Action.ADMIN, suffix=act), Person(place.url)
+    person.sign_in(user.name, PASSWORD)
+    csrf = person.token("/-/manage/act/add-notice?channel=main")
+    sessions.end_others(place.registry, "operator", user, None)
+    answer = person.send(f"/-/manage/act/{act}", csrf=csrf, channel="main", **secret)
+    addresses = [one.url for one in (*answer.history, answer)]
+    assert f"/-/sign-in?next=%2F-%2Fmanage%2Fact%2F{act}" in addresses[-1]
+    assert not any("s3cr3t-hook" in one for one in addresses)
+    assert "s3cr3t-hook" not in answer.text
+
+
 def test_a_session_that_somebody_planted_is_not_the_one_that_begins(
     place: Place, new_user: Callable[..., User]
 ) -> None:

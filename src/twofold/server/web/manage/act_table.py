@@ -19,6 +19,9 @@ TYPED = {
     "disable-user": "user",
 }
 
+#: Fields that may hold a secret: an invitation's code, the login in a URL, a webhook's own URL.
+NOT_IN_ADDRESSES = {"code", "url"}
+
 #: Acts that take something away, or are hard to undo: their button says so.
 DANGEROUS = {
     *TYPED,

@@ -35,6 +35,7 @@ from twofold.server.web.manage.act_table import (
     DANGEROUS,
     FIELD_OF,
     LISTS,
+    NOT_IN_ADDRESSES,
     SHOWN,
     TYPED,
     make_title,
@@ -183,7 +184,8 @@ def show_again(request: Request, form: Form) -> Response:
     """Show the form again with what was entered, made for the session that there is now.
 
     It was sent after its session had ended, or with another one's token: nothing is done before
-    its reader has looked at it and sends it once more.
+    its reader has looked at it and sends it once more. What may hold a secret is left out, because
+    logs keep addresses.
     """
     endpoint = find_act(request)
     entered = _without_passwords(_read_entered(endpoint, form))
@@ -191,6 +193,7 @@ def show_again(request: Request, form: Form) -> Response:
     fields = [
         (name, one)
         for name, value in entered.items()
+        if name not in NOT_IN_ADDRESSES
         for one in ([value] if isinstance(value, str) else value)
         if one
     ]
