@@ -1,7 +1,7 @@
 """Evaluates a marker (PEP 508) in many environments.
 
-packaging evaluates every comparison anew in each of them: a file of six kilobytes, with a hundred
-long markers, took minutes. Here a comparison is made once for each value of its variable.
+packaging evaluates every comparison again in each of them: a file of six kilobytes, with a
+hundred long markers, took minutes. Here a comparison is made once for each value of its variable.
 """
 
 from __future__ import annotations

@@ -95,7 +95,7 @@ _MAX_NUMBERS = 4096
 
 
 def read_number(field: bytes) -> int | None:
-    """Read a number of a header; None for what is none."""
+    """Read a number of a header; None for invalid digits."""
     if field not in _numbers:
         if len(_numbers) == _MAX_NUMBERS:
             _numbers.clear()

@@ -101,7 +101,7 @@ def _read_fresh(
 ) -> tuple[set[tuple[str, str]], int, list[Problem]]:
     """Read new files into the cache; returns whose pages change, the number read, the damaged.
 
-    A file that came anew with the same content, as by a checkout, changes no page.
+    A file that was written again with the same content, as by a checkout, changes no page.
     """
     if not files:
         return set(), 0, []

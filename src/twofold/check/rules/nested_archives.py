@@ -20,10 +20,10 @@ from twofold.formats.bounded_decompress import ArchiveSection
 from twofold.formats.light.zstd import ZstdReader
 
 #: An archive of at most MAX_SCANNED bytes can unpack to a thousand times as many. It is the limit
-#: of all that one archive brings, those inside it included.
+#: of all files of one archive, those of archives inside it included.
 _MAX_TOTAL = 32 << 20
 _MAX_MEMBERS = 2000
-#: Archives in archives: more only where somebody wants to keep a reader busy.
+#: Archives in archives; more of them serve only to keep a reader busy.
 _MAX_DEPTH = 8
 _DAMAGE = (
     zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, OSError, ValueError,

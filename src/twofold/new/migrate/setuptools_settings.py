@@ -135,7 +135,7 @@ def _normalize_key(key: str) -> Callable[[SettingsSource, Any], None]:
 
 
 def _read_version_file(source: SettingsSource, name: str) -> str:
-    """The version in a file; '' where there is no file, of which setuptools makes 0.0.0."""
+    """The version in a file; '' where the file is missing: setuptools builds 0.0.0 then."""
     path = source.root / name
     if path.is_file():
         return path.read_text(encoding="utf-8").strip()

@@ -98,7 +98,7 @@ def _find_specifiers(value: Any, version: Version, path: tuple[str, ...]) -> Ite
 
 
 def _raise_requirement(written: str, name: str, version: Version) -> str:
-    """A PEP 508 requirement with raised specifiers; what is none, or of another name, as it is."""
+    """Raise the specifiers of a PEP 508 requirement of `name`; any other text stays."""
     try:
         requirement = Requirement(written)
     except InvalidRequirement:

@@ -110,7 +110,7 @@ def accept(registry: Registry, user: User, secret: str) -> str:
 
 
 def accept_as_new(registry: Registry, secret: str, name: str, password: str) -> User:
-    """Make the account of somebody who was invited, and take the invitation. Raises Refused.
+    """Create the account of an invited person, and accept the invitation. Raises Refused.
 
     In one transaction: of two who take it at once, the second gets neither account nor role.
     """

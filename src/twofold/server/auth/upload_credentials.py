@@ -13,7 +13,7 @@ from typing import Any
 
 from twofold.server.model import Actor
 
-#: Kinds of credentials. UPSTREAM and IMPORT are the registry's own: nobody uploaded the file here.
+#: Kinds of credentials. UPSTREAM and IMPORT are the registry's own, not a user's.
 TOKEN, PASSWORD, BROWSER, PUBLISHER = "token", "password", "browser", "publisher"
 OPERATOR, UPSTREAM, IMPORT = "operator", "upstream", "import"
 

@@ -1,8 +1,8 @@
 """Pages of users and organisations, who maintains a channel's projects, who uploaded a file.
 
-Somebody is shown to readers of a channel that they own, maintain or have uploaded to, to members of
-an organisation of theirs, and to operators; for everybody else there is nobody of that name. What a
-page lists is what its reader may read. Members of an organisation are shown to each other alone.
+A user is shown to readers of a channel that the user owns, maintains or has uploaded to, to members
+of an organisation of theirs, and to operators; everybody else gets 404, as for an unknown name. A
+page lists what its reader may read. Members of an organisation are shown to each other alone.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Profile:
 
 
 def get_profile(registry: Registry, actor: Actor, name: str, number: int = 1) -> Profile:
-    """Return what a reader may see of somebody. Raises Refused (404)."""
+    """Return what a reader may see of a user or organisation. Raises Refused (404)."""
     number = min(max(number, 1), MAX_PAGE)
     with registry.database.read() as db:
         user = accounts.find_user(db, name)
@@ -140,7 +140,7 @@ def _list_uploaded(
 
 @dataclass(frozen=True, slots=True)
 class Maintainers:
-    """Who looks after a channel's projects: its owner, and others with their roles.
+    """Who maintains a channel's projects: its owner, and others with their roles.
 
     `more` is how many are not named.
     """

@@ -78,7 +78,7 @@ class Blobs:
         return self._compare_body(sha256, *await self._backend.read_soon(sha256))
 
     def _compare_body(self, sha256: str, body: bytes, version: BlobVersion) -> bytes:
-        """Return the bytes when they are right. A bucket is asked anew each time."""
+        """Return the bytes when they are right. Those of a bucket are always compared."""
         if self._bucket is not None or self._intact.get(sha256) != version:
             self._compare(sha256, hashlib.sha256(body).hexdigest(), version)
         return body

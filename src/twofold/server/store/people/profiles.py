@@ -1,4 +1,4 @@
-"""What users and organisations own, look after and have uploaded, for their public pages."""
+"""What users and organisations own, maintain and have uploaded, for their public pages."""
 
 from __future__ import annotations
 

@@ -91,7 +91,7 @@ def _begin_flow(request: Request, purpose: str, target: str) -> tuple[str, str]:
 
 
 def show_signed_out(request: Request) -> Response:
-    """Offer the issuer's own sign-out to somebody whose session here has ended."""
+    """Offer the issuer's own sign-out after the session here has ended."""
     client, settings = _get_client(request)
     address = client.make_sign_out_url(f"{str(request.base_url).rstrip('/')}/")
     if not address:

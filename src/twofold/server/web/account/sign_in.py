@@ -40,7 +40,7 @@ from twofold.server.web.session_cookie import (
     set_cookie,
 )
 
-#: Where somebody goes on from whose session of an issuer has ended.
+#: The page after the sign-out from a session that began at the issuer.
 SIGNED_OUT = "/-/sign-out/issuer"
 
 
