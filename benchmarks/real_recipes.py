@@ -50,6 +50,7 @@ from twofold.recipe.building.rendering import render_recipe
 from twofold.recipe.building.with_rattler import render_unchanged
 from twofold.recipe.read.jinja_modules import ReadContext
 from twofold.recipe.read.meta_yaml import find_roots, read_recipe
+from twofold.recipe.read.recipe_yaml import has_v1_form
 from twofold.recipe.read.v1_expressions import UnsupportedRecipe
 from twofold.recipe.read.variants import NAMES, Variants, read_variants
 from twofold.recipe.request import Environ, Platform, RecipeRequest
@@ -168,7 +169,7 @@ class Reader:
     def find_refusal(self, path: Path) -> dict[str, str] | None:
         """Read a recipe; returns the message of its first problem, None when it is read."""
         try:
-            if path.name == "recipe.yaml":
+            if has_v1_form(path):
                 self._read_v1(path)
             else:
                 own = any((path.parent / name).is_file() for name in NAMES)

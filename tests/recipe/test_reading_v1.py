@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.recipe.recipe_builder import Builder, make_project
+from tests.recipe.recipe_builder import Builder, make_project, read_members
 from twofold.errors import ProjectErrors
 from twofold.recipe.model import Recipe
 from twofold.recipe.read.jinja_modules import ReadContext
@@ -308,3 +308,32 @@ def test_a_bracket_without_a_key_is_no_requirement(tmp_path: Path) -> None:
     text = "package: {name: x, version: 1}\nrequirements:\n  run:\n    - numpy [linux]\n"
     with pytest.raises(ProjectErrors, match=r"'numpy \[linux\]' is not a valid conda requirement"):
         read(tmp_path, text)
+
+
+@pytest.mark.parametrize(
+    ("head", "is_v1"),
+    [
+        ("context:\n  version: '2'\n", True),
+        ("# {{ x }}\nschema_version: 1\ncontext: {version: '2'}\n", True),
+        ("schema_version: 1\n{% set version = '2' %}\n", False),
+    ],
+)
+def test_a_meta_yaml_may_be_in_the_form_of_recipe_yaml(
+    tmp_path: Path, head: str, is_v1: bool
+) -> None:
+    project = make_project(tmp_path / "p")
+    package = (
+        "package: {name: sample, version: VERSION}\nsource: {path: .}\nbuild:\n  noarch: python\n"
+    )
+    text = f"{head}{package}  script: python -m pip install .\nabout:\n  license: MIT\n"
+    text += "requirements:\n  host: [python, pip]\n  run: [python, attrs]\n"
+    version = "${{ version }}" if is_v1 else "{{ version }}"
+    made = Builder()(project, text.replace("VERSION", f"'{version}'"))
+    (artifact,) = made.artifacts
+    assert artifact.version == "2"
+    members = read_members(Path(artifact.path))
+    assert ("info/recipe/recipe.yaml" in members, "info/recipe/meta.yaml" in members) == (
+        is_v1,
+        not is_v1,
+    )
+    assert ("meta.yaml is in the form of recipe.yaml: rename it" in made.messages) is is_v1

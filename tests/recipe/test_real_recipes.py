@@ -65,9 +65,13 @@ def test_unknown_keys_that_conda_build_ignores_are_left_out_and_reported(tmp_pat
     recipe = read(
         tmp_path,
         HEAD + "requirements:\n  run: [python]\n  pip: [x]\ntest:\n  command: [x]\n"
-        "about:\n  licence: MIT\n",
+        "about:\n  licence: MIT\ntests:\n  - script: x\nextras: {x: y}\n",
     )
     assert recipe.remarks == (
+        "meta.yaml:12: tests: 'tests' is not a key of meta.yaml and is left out; "
+        "did you mean 'test'?",
+        "meta.yaml:13: extras: 'extras' is not a key of meta.yaml and is left out; "
+        "did you mean 'extra'?",
         "meta.yaml:6: requirements/pip: 'pip' is not a key of requirements and is left out; "
         "known: build, host, run, run_constrained, run_constraints, conflicts",
         "meta.yaml:8: test/command: 'command' is not a key of test and is left out; "

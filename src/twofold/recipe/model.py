@@ -236,7 +236,7 @@ class Recipe:
     `path` is meta.yaml; `text` its content, `rendered` the output of Jinja. `is_specific`:
     selectors or Jinja use the platform or Python; `uses_python`: they use Python. `remarks` are
     for the user. `names_used` are the names that selectors and Jinja mention, `variant` the
-    values it was read with (see `variants`).
+    values it was read with (see `variants`). `is_v1`: it is in the form of recipe.yaml.
     """
 
     path: Path
@@ -252,6 +252,7 @@ class Recipe:
     remarks: tuple[str, ...]
     names_used: frozenset[str] = frozenset()
     variant: Mapping[str, str] = field(default_factory=dict)
+    is_v1: bool = False
 
     @property
     def folder(self) -> Path:

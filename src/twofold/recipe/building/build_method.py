@@ -212,7 +212,7 @@ def choose_methods(recipe: Recipe, allow_network: bool = False) -> list[OutputBu
 
 def _find_link_scripts(recipe: Recipe, output: Output) -> list[Problem]:
     """Find scripts beside meta.yaml that conda-build would put into the package by their names."""
-    if recipe.path.name == "recipe.yaml":
+    if recipe.is_v1:
         return []
     prefix = f"{output.name}-" if output.is_split else ""
     names = [

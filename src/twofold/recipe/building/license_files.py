@@ -35,7 +35,7 @@ def collect_licenses(recipe: Recipe, output: Output, source: Path) -> dict[str, 
             hint = "name a file below the source or beside the recipe"
             problems.append(Problem(message, hint, where))
         for name, path in named.items():
-            is_renamed = line.text.startswith(".") and recipe.path.name == "meta.yaml"
+            is_renamed = line.text.startswith(".") and not recipe.is_v1
             own = f"LICENSE{next(numbers)}" if is_renamed else name
             if not path.is_dir():
                 found[f"licenses/{own}" + ".txt" * is_renamed] = read_small_file(path, where)
@@ -65,13 +65,13 @@ def _find_licenses(recipe: Recipe, line: Line, source: Path) -> dict[str, Path]:
     name = os.path.normpath(line.text[below.end() :] if below else line.text).replace("\\", "/")
     for root in (root.resolve() for root in roots):
         found = {name: root / name}
-        if recipe.path.name == "recipe.yaml" and set(name) & set("*?[{"):
+        if recipe.is_v1 and set(name) & set("*?[{"):
             found = _find_pattern(root, name)  # meta.yaml has none
         inside = {name: path.resolve() for name, path in found.items() if path.exists()}
         inside = {name: path for name, path in inside.items() if path.is_relative_to(root)}
         if inside:
             return inside
-    if recipe.path.name == "meta.yaml":
+    if not recipe.is_v1:
         # conda-build finds `../LICENSE` from the recipe's folder too.
         above = (recipe.folder / name).resolve()
         if above.exists() and any(above.is_relative_to(root) for root in find_roots(recipe.path)):

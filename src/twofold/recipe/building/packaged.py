@@ -118,9 +118,11 @@ def _collect_files(recipe: Recipe, line: Line, folder: Path) -> dict[str, bytes]
 
 def package_recipe_files(recipe: Recipe, output: Output) -> dict[str, bytes]:
     """Return the recipe's files: path under info/ -> bytes."""
-    name = recipe.path.name
-    if name == "recipe.yaml":
-        files = {name: recipe.text.encode(), "rendered_recipe.yaml": recipe.rendered.encode()}
+    if recipe.is_v1:
+        files = {
+            "recipe.yaml": recipe.text.encode(),
+            "rendered_recipe.yaml": recipe.rendered.encode(),
+        }
     else:
         files = {"meta.yaml": recipe.rendered.encode()}
         if recipe.rendered != recipe.text:
@@ -129,7 +131,7 @@ def package_recipe_files(recipe: Recipe, output: Output) -> dict[str, bytes]:
     for beside in filter(None, (output.build.script_file, *patches)):
         path = recipe.folder / beside
         if path.is_file():
-            files[Path(beside).as_posix()] = read_small_file(path, name)
+            files[Path(beside).as_posix()] = read_small_file(path, recipe.path.name)
     return {f"recipe/{inner}": data for inner, data in files.items()}
 
 

@@ -19,7 +19,7 @@ from twofold.recipe.building.with_rattler import build_unchanged
 from twofold.recipe.model import Recipe
 from twofold.recipe.read.jinja_modules import ReadContext
 from twofold.recipe.read.meta_yaml import find_roots, read_recipe
-from twofold.recipe.read.recipe_yaml import read_recipe_yaml
+from twofold.recipe.read.recipe_yaml import has_v1_form, read_recipe_yaml
 from twofold.recipe.read.v1_expressions import UnsupportedRecipe
 from twofold.recipe.read.variants import read_variants
 from twofold.recipe.read.yaml_lines import read_recipe_text, read_tree
@@ -91,7 +91,7 @@ def read_for_request(path: Path, request: RecipeRequest, work: Path) -> Recipe:
     recipe.yaml that needs more than twofold builds directly.
     """
     context = _make_context(path, request, work)
-    return (read_recipe_yaml if path.name == "recipe.yaml" else read_recipe)(path, context)
+    return (read_recipe_yaml if has_v1_form(path) else read_recipe)(path, context)
 
 
 def _make_context(path: Path, request: RecipeRequest, work: Path) -> ReadContext:
@@ -125,7 +125,7 @@ def _build(path: Path, out: Path, request: RecipeRequest, work: Path) -> list[Pa
     except UnsupportedRecipe as beyond:
         request.report(f"{path.name} is built by rattler-build: {beyond}")
         return build_unchanged(path, out, request)
-    if path.name == "recipe.yaml":
+    if steps[0].recipe.is_v1:
         chosen = choose_methods(steps[0].recipe, request.allow_network)
         if chosen and chosen[0].method is BuildMethod.HOST:
             return build_unchanged(path, out, request)
@@ -137,7 +137,9 @@ def plan_recipe(path: Path, request: RecipeRequest, work: Path) -> list[BuildSte
 
     Raises UnsupportedRecipe for a recipe.yaml that needs more than twofold builds directly.
     """
-    if path.name == "recipe.yaml":
+    if has_v1_form(path):
+        if path.name != "recipe.yaml":
+            request.report(f"{path.name} is in the form of recipe.yaml: rename it")
         if request.variant_files or request.base_variant_files:
             raise UnsupportedRecipe("variant files are given")
         return plan_builds([read_for_request(path, request, work)])

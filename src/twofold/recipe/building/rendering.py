@@ -34,7 +34,7 @@ def render_recipe(folder: Path, request: RecipeRequest) -> list[dict[str, Any]]:
         except UnsupportedRecipe:
             return render_unchanged(path, request)
         methods = choose_methods(steps[0].recipe, request.allow_network)
-        if path.name == "recipe.yaml" and methods and methods[0].method is BuildMethod.HOST:
+        if steps[0].recipe.is_v1 and methods and methods[0].method is BuildMethod.HOST:
             return render_unchanged(path, request)
         return [
             _describe(step.recipe, one, variation)

@@ -61,8 +61,9 @@ _ONLY_CONDA_BUILD = {
 }
 
 
-#: Sections of which nothing in a package's files depends: any unknown key of them is left out.
-_LENIENT = frozenset({"about", "requirements", "test"})
+#: Of these nothing in a package's files depends: an unknown key of such a section, or one that
+#: resembles its name, is left out.
+_LENIENT = frozenset({"about", "extra", "requirements", "test"})
 
 
 def explain_unknown_key(name: str, words: Iterable[str], label: str) -> tuple[str, str, bool]:
@@ -76,7 +77,7 @@ def explain_unknown_key(name: str, words: Iterable[str], label: str) -> tuple[st
     close = difflib.get_close_matches(name, words, n=1)
     hint = f"did you mean '{close[0]}'?" if close else f"known: {', '.join(words)}"
     message = f"'{name}' is not a key of {label}"
-    if close and label not in _LENIENT:
+    if close and label not in _LENIENT and close[0] not in ("extra", "test"):
         return message, hint, True
     return f"{message} and is left out; {hint}", "", False
 

@@ -37,8 +37,8 @@ _ENTRY_POINT = re.compile(r"[^=]+=\s*[\w.]+:[\w.]+")
 class SectionReader:
     """Turns nodes into values and collects problems, for one recipe file."""
 
-    def __init__(self, file: str, folder: Path, calls: DeferredCalls) -> None:
-        self.file = file
+    def __init__(self, file: str, folder: Path, calls: DeferredCalls, is_v1: bool = False) -> None:
+        self.file, self.is_v1 = file, is_v1
         self.folder = folder
         self.calls = calls
         self.remarks: list[str] = []
@@ -229,7 +229,7 @@ class SectionReader:
         """Read entry points, each as `x = module:function`."""
         made = []
         for line in self.read_lines(node):
-            text = line.text if self.file == "recipe.yaml" else _NO_ENTRY_POINT.sub("", line.text)
+            text = line.text if self.is_v1 else _NO_ENTRY_POINT.sub("", line.text)
             if not _ENTRY_POINT.fullmatch(text):
                 message = f"'{line.text}' is not an entry point"
                 self.add_problem(message, line, "write 'x = module:function'")
@@ -254,7 +254,7 @@ class SectionReader:
         `also` are further texts that count as requirements, with what they mean.
         """
         given = self.read_constraints(node, also)
-        if self.file == "recipe.yaml":
+        if self.is_v1:
             return given
         return tuple(replace(line, text=add_star(line.text)) for line in given)
 
@@ -274,7 +274,7 @@ class SectionReader:
                 hint = "write 'name' or 'name >=1.0,<2', as conda's MatchSpec"
                 self.add_problem(f"'{text}' is not a valid conda requirement", line, hint)
                 continue
-            if self.file == "recipe.yaml" and (version := BARE_VERSION.fullmatch(text)):
+            if self.is_v1 and (version := BARE_VERSION.fullmatch(text)):
                 hint = f"write '{version[1]} =={version[2]}' or '{version[1]} {version[2]}.*'"
                 self.add_problem(f"'{text}' names no range of versions", line, hint)
             channel, colons, name = found.group(0).rpartition("::")
@@ -301,7 +301,7 @@ class SectionReader:
 
     def _drop_channels(self, run: tuple[Line, ...]) -> tuple[Line, ...]:
         """Drop `channel::` from what a package requires, as conda-build and not rattler-build."""
-        if self.file == "recipe.yaml":
+        if self.is_v1:
             return run
         return tuple(replace(line, text=line.text.rpartition("::")[2]) for line in run)
 

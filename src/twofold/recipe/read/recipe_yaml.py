@@ -7,6 +7,7 @@ other tests) raises `UnsupportedRecipe`: rattler-build supports the whole format
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +23,8 @@ from twofold.recipe.read.v1_expressions import UnsupportedRecipe, V1Renderer
 from twofold.recipe.read.yaml_lines import Node, read_recipe_text, read_tree, to_plain
 from twofold.recipe.write.to_v1 import render_v1
 
+_V1_KEY = re.compile(r"^(schema_version|context):", re.MULTILINE)
+_V0_JINJA = re.compile(r"^[^#\n]*(\{%|(?<!\$)\{\{)", re.MULTILINE)
 _SECTIONS = str.split("schema_version context package source build requirements tests about extra")
 _ABOUT = {
     "homepage": "home",
@@ -54,6 +57,18 @@ _REQUIREMENTS = {
 _BUILD = {"number": "number", "string": "string", "noarch": "noarch"}
 
 
+def has_v1_form(path: Path) -> bool:
+    """Whether a recipe is in the form of recipe.yaml, whatever its name.
+
+    rattler-build reads a file of any name that it is given. A meta.yaml is of that form if it has
+    a key that only recipe.yaml has, and no Jinja of its own form.
+    """
+    if path.name == "recipe.yaml":
+        return True
+    text = read_recipe_text(path)
+    return _V1_KEY.search(text) is not None and _V0_JINJA.search(text) is None
+
+
 def read_recipe_yaml(path: Path, context: ReadContext) -> Recipe:
     """Read a recipe.yaml. Raises UnsupportedRecipe, and ProjectErrors with keys and lines."""
     for name in ("variants.yaml", "conda_build_config.yaml"):
@@ -67,7 +82,7 @@ def read_recipe_yaml(path: Path, context: ReadContext) -> Recipe:
     if "context" in parts:
         rendering.add_context(parts.pop("context"))
     rendered = {name: rendering.render_node(part) for name, part in parts.items()}
-    reader = SectionReader(path.name, path.parent, calls)
+    reader = SectionReader(path.name, path.parent, calls, is_v1=True)
     output = _read_output(reader, rendered, rendering)
     sources = read_sources(reader, _convert_source(rendered.get("source")))
     if reader.problems:
@@ -88,6 +103,7 @@ def read_recipe_yaml(path: Path, context: ReadContext) -> Recipe:
         is_specific=context.platform.is_platform_dependent(names_used),
         uses_python=context.platform.is_python_dependent(names_used),
         remarks=tuple(dict.fromkeys(reader.remarks)),
+        is_v1=True,
     )
 
 
