@@ -10,9 +10,10 @@ import subprocess
 import sys
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy import delete, update
+from sqlalchemy import delete, text, update
 
 from tests.factories.packages import make_wheel
 from tests.server.conftest import Place, serve
@@ -25,7 +26,7 @@ from twofold.server.context import Registry
 from twofold.server.model import Action
 from twofold.server.registry import administration, lifecycle, maintenance
 from twofold.server.settings import Settings
-from twofold.server.store import Blobs, Database
+from twofold.server.store import Blobs, Database, lists
 from twofold.server.store.schema import pages as stored_pages
 
 
@@ -54,6 +55,41 @@ def test_people_get_rights_and_lose_them(
     admin(served, "revoke", "ann", shown)
     refused = served.upload(wheel, token)
     assert (refused.status_code, "revoked" in refused.reason) == (401, True)
+
+
+def test_users_and_channels_are_listed_as_the_registry_lists_them(
+    place: Place, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    registry = place.registry
+    ann, bob = (accounts.add_user(registry, "operator", name) for name in ("ann", "bob"))
+    administration.disable_user(registry, "operator", ann)
+    accounts.add_channel(registry, "operator", "dev", bob, public=False)
+    for user, role in ((bob, Action.READ), (ann, Action.UPLOAD)):
+        administration.set_role(registry, "operator", "main", user, role)
+    place.publish(make_wheel(tmp_path))
+    place.publish(make_wheel(tmp_path, "gone"))
+    lifecycle.delete_release(registry, administration.OPERATOR, "main", "gone", None)
+    users = [(one.name, one.kind, one.disabled) for one in administration.list_users(registry)]
+    channels = [
+        (one.name, one.public, size, sorted(roles.items()))
+        for one, size, roles in administration.list_channels(registry)
+    ]
+
+    def check(found: list[list[tuple[Any, ...]]] | None) -> None:
+        assert found is not None
+        assert [(name, kind, bool(end)) for name, kind, end in found[0]] == users
+        assert channels == [
+            (name, bool(public), size, [(who, role) for of, who, role in found[2] if of == key])
+            for key, name, public, size in found[1]
+        ]
+
+    queries = lists.USERS, lists.CHANNELS, lists.ROLES
+    check(lists.read(registry.database, *queries))
+    check(lists.read_local(str(place.settings.data / "registry.sqlite"), *queries))
+    with registry.database.write() as db:
+        db.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    admin(place, "users", code=1)  # opened through Database, which reports it
+    assert "upgrade twofold" in capsys.readouterr().err
 
 
 def test_an_expired_token_and_a_disabled_user_are_reported(served: Place, tmp_path: Path) -> None:
@@ -313,6 +349,8 @@ def test_a_registry_moves_to_postgresql_and_s3_and_back(
                     one.get("/main/simple/p3/").text,
                     one.get("/main/noarch/repodata.json").json(),
                     one.get("/main/noarch/p3-1.0.0-py_0.conda").content,
+                    lists.read(one.registry.database, lists.USERS, lists.ROLES),
+                    [row[1] for row in lists.read(one.registry.database, lists.CHANNELS)[0]],
                 )
             )
             assert one.upload(make_wheel(tmp_path, "after")).status_code == 200
@@ -325,6 +363,12 @@ def test_the_command_is_a_process_too(place: Place) -> None:
     words = [sys.executable, "-m", "twofold", "admin", "--data", str(place.settings.data)]
     done = subprocess.run([*words, "channels"], capture_output=True, text=True, check=True)
     assert done.stdout.startswith("main  public  0")
+    lists_users = (
+        "import sys; from twofold.cli import main; main(sys.argv[1:]); print(*sys.modules)"
+    )
+    words[1:3] = ["-c", lists_users]
+    done = subprocess.run([*words, "users"], capture_output=True, text=True, check=True)
+    assert "sqlite3" in done.stdout and "sqlalchemy" not in done.stdout
 
 
 def test_the_location_of_the_registry_may_be_given_before_or_after_the_command(

@@ -16,7 +16,7 @@ from twofold.index import simple
 from twofold.server.model import Page
 from twofold.server.pages.page_updates import make_etag
 from twofold.server.store import Database, pages
-from twofold.server.store.database import MIGRATIONS
+from twofold.server.store.revisions import MIGRATIONS
 from twofold.server.store.schema import metadata
 
 

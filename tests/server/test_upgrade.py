@@ -22,7 +22,7 @@ from twofold.server.registry.browsing.search import SearchQuery, search_projects
 from twofold.server.registry.publish import Upload, publish
 from twofold.server.settings import Settings
 from twofold.server.store import Database
-from twofold.server.store.database import MIGRATIONS, list_revisions
+from twofold.server.store.revisions import MIGRATIONS, list_revisions
 
 SLOW = pytest.mark.slow
 

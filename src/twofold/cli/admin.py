@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from contextlib import closing
 
 from twofold.cli import admin_call, admin_doctor, admin_groups
 from twofold.cli.admin_examples import format_examples
@@ -286,14 +287,8 @@ class _Sub(argparse.ArgumentParser):
 
 def run(args: argparse.Namespace) -> int:
     """Run `twofold admin`; returns the exit code."""
-    import gc
+    from twofold.cli.admin_lists import LISTS, RowPrinter
 
-    gc.disable()  # looking for cycles in what is imported takes a seventh of the start
-    from twofold.cli.admin_actions import ACTIONS
-    from twofold.cli.admin_releases import RowPrinter
-    from twofold.server.opening import open_registry
-
-    gc.enable()
     settings = read_settings(args)
     os.umask(0o077)  # as serve does
     if "doctor" in args:
@@ -302,10 +297,18 @@ def run(args: argparse.Namespace) -> int:
         raise TwofoldError(
             f"there is no registry in {settings.data}", "pass the --data folder of 'twofold serve'"
         )
+    if args.what in LISTS:
+        return LISTS[args.what](settings, args, RowPrinter(args.json))
+
+    import gc
+
+    gc.disable()  # looking for cycles in what is imported takes a seventh of the start
+    from twofold.cli.admin_actions import ACTIONS
+    from twofold.server.opening import open_registry
+
+    gc.enable()
     registry = open_registry(settings)
-    try:
+    with closing(registry.database):
         if "act" in args:
             return int(args.act(args, registry))
         return ACTIONS[args.what](registry, args, RowPrinter(args.json))
-    finally:
-        registry.database.close()

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
-from twofold.cli.admin_releases import RELEASE_ACTIONS, RowPrinter
+from twofold.cli.admin_lists import RowPrinter
+from twofold.cli.admin_releases import RELEASE_ACTIONS
 from twofold.cli.terminal import note, print_json
 from twofold.errors import UsageError
 from twofold.server.auth import accounts, trusted_publishers
@@ -18,13 +19,6 @@ from twofold.server.registry import administration, maintenance
 from twofold.server.store import Blobs, Database
 
 BY = "operator"
-
-
-def _users(registry: Registry, _args: argparse.Namespace, show: RowPrinter) -> int:
-    found = administration.list_users(registry)
-    return show.rows(
-        [{"name": u.name, "kind": u.kind, "state": "disabled" if u.disabled else ""} for u in found]
-    )
 
 
 def _user(registry: Registry, args: argparse.Namespace, show: RowPrinter) -> int:
@@ -61,20 +55,6 @@ def _member(registry: Registry, args: argparse.Namespace, show: RowPrinter) -> i
     user = accounts.get_user(registry, args.user)
     administration.set_member(registry, BY, organisation, user, _role(args.role))
     return show.row(organisation=args.organisation, user=args.user, role=args.role)
-
-
-def _channels(registry: Registry, _args: argparse.Namespace, show: RowPrinter) -> int:
-    return show.rows(
-        [
-            {
-                "name": channel.name,
-                "access": "public" if channel.public else "private",
-                "bytes": size,
-                "roles": ",".join(f"{name}={role}" for name, role in sorted(roles.items())),
-            }
-            for channel, size, roles in administration.list_channels(registry)
-        ]
-    )
 
 
 def _channel(registry: Registry, args: argparse.Namespace, show: RowPrinter) -> int:
@@ -233,12 +213,10 @@ def _move(registry: Registry, args: argparse.Namespace, show: RowPrinter) -> int
 
 ACTIONS: dict[str, Callable[[Registry, argparse.Namespace, RowPrinter], int]] = {
     **RELEASE_ACTIONS,
-    "users": _users,
     "user": _user,
     "password": _set_password,
     "disable": _disable,
     "member": _member,
-    "channels": _channels,
     "channel": _channel,
     "rule": _rule,
     "role": _set_role,

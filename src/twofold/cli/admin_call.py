@@ -47,7 +47,7 @@ def _reset_second_factor(args: argparse.Namespace, registry: Registry) -> int:
 
 
 def _call(args: argparse.Namespace, registry: Registry) -> int:
-    from twofold.cli.admin_releases import RowPrinter
+    from twofold.cli.admin_lists import RowPrinter
     from twofold.server.web.management import ENDPOINTS, call_as_operator
 
     show = RowPrinter(args.json)

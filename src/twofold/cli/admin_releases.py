@@ -1,13 +1,12 @@
-"""The subcommands of `twofold admin` about releases, and how all of them print rows."""
+"""The subcommands of `twofold admin` about releases."""
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
 
-from twofold.cli.terminal import note, print_json
+from twofold.cli.admin_lists import RowPrinter
+from twofold.cli.terminal import note
 from twofold.errors import UsageError
 from twofold.server.context import Registry
 from twofold.server.model import StoredFile
@@ -22,26 +21,6 @@ from twofold.server.registry.channel_retention import (
 from twofold.server.registry.labels import Promotion, Selection
 from twofold.server.registry.promotions import Scope, promote_all
 from twofold.server.registry.undelete import undelete
-
-
-@dataclass(frozen=True)
-class RowPrinter:
-    """Prints rows: one JSON object per line, or columns."""
-
-    as_json: bool
-
-    def rows(self, rows: Sequence[dict[str, Any]]) -> int:
-        """Print rows; returns the exit code."""
-        for row in rows:
-            if self.as_json:
-                print_json(row)
-            else:
-                print("  ".join(str(value) for value in row.values() if value not in (None, "")))
-        return 0
-
-    def row(self, **values: Any) -> int:
-        """Print one row; returns the exit code."""
-        return self.rows([values])
 
 
 def _files(found: Sequence[StoredFile], show: RowPrinter) -> int:

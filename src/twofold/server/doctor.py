@@ -24,7 +24,7 @@ from twofold.server.model import now
 from twofold.server.settings import Settings
 from twofold.server.store import Blobs, Database, audit
 from twofold.server.store.copy_database import check_no_move
-from twofold.server.store.database import list_revisions
+from twofold.server.store.revisions import list_revisions
 from twofold.server.web.origin import parse_public_url
 
 OK, WARNING, ERROR = "ok", "warning", "error"

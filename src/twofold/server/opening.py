@@ -1,29 +1,43 @@
-"""Opens the registry on its store, for the server and for `twofold admin`, which needs no web."""
+"""Opens the registry on its store, for the server and for `twofold admin`, which needs no web.
+
+Commands that only list open the database; what the registry needs for its changes is imported when
+it is opened.
+"""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from twofold.server.context import Registry
-from twofold.server.registry.browsing.search_index import fill_search_index
 from twofold.server.settings import Settings
 from twofold.server.store import Blobs, Database
 from twofold.server.store.copy_database import check_no_move
 
+if TYPE_CHECKING:
+    from twofold.server.context import Registry
 
-def open_registry(settings: Settings) -> Registry:
-    """Open the registry and apply pending migrations.
+
+def open_database(settings: Settings) -> Database:
+    """Open the database and apply pending migrations.
 
     Raises TwofoldError for a database of a newer version or the target of an unfinished move.
     """
-    roots = _trust_roots(settings.trust_root) if settings.trust_root else ()
     _make_private(settings.data)
     database = Database(settings.database_url)
     database.migrate()
     with database.read() as db:
         check_no_move(db)
+    return database
+
+
+def open_registry(settings: Settings) -> Registry:
+    """Open the registry on its database, as `open_database` does, and complete its search index."""
+    from twofold.server.context import Registry
+    from twofold.server.registry.browsing.search_index import fill_search_index
+
+    roots = _trust_roots(settings.trust_root) if settings.trust_root else ()
+    database = open_database(settings)
     blobs = Blobs(settings.objects_url)
     registry = Registry(
         database,

@@ -10,7 +10,22 @@ So nothing half-published is ever visible, and no lock spans the two.
 
 from __future__ import annotations
 
-from twofold.server.store.blobs import Blobs, StoredBlob
-from twofold.server.store.database import Connection, Database
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from twofold.server.store.blobs import Blobs, StoredBlob
+    from twofold.server.store.database import Connection, Database
 
 __all__ = ["Blobs", "Connection", "Database", "StoredBlob"]
+
+
+def __getattr__(name: str) -> object:
+    # A list of `twofold admin` reads by sqlite3 alone (`store.lists`), without SQLAlchemy.
+    if name in ("Connection", "Database"):
+        from twofold.server.store import database
+
+        return getattr(database, name)
+    if name in ("Blobs", "StoredBlob"):
+        from twofold.server.store import blobs
+
+        return getattr(blobs, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -13,7 +13,6 @@ from sqlalchemy import Connection, func, insert, select, text
 from twofold.errors import TwofoldError
 from twofold.server.store.database import Database
 from twofold.server.store.schema import audit, channels, files, metadata, store_state, users
-from twofold.server.store.search.listings import reset
 
 #: The row of `store_state` that marks the target of an unfinished move; its value is the source.
 MOVING = "moving-from"
@@ -96,6 +95,8 @@ def copy_tables(
             count += len(rows)
         report(f"{table.name}: {count} rows")
         total += count
+    from twofold.server.store.search.listings import reset
+
     reset(target)  # the full-text index is of each database's own kind
     if target.dialect.name == "postgresql":
         _set_sequences(target)

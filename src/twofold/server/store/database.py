@@ -44,6 +44,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from twofold.errors import StoreUnreachable, TwofoldError
+from twofold.server.store.revisions import MIGRATIONS, list_revisions
 
 __all__ = ["AdvisoryLock", "Connection", "Database", "acquire_lock"]
 
@@ -60,8 +61,6 @@ DRIVERS = {
     "postgres": "postgresql+psycopg",
     "postgresql+psycopg": "postgresql+psycopg",
 }
-
-MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 class Database:
@@ -254,12 +253,6 @@ def acquire_lock(connection: Connection, lock: AdvisoryLock) -> None:
     """
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:turn)"), {"turn": int(lock)})
-
-
-def list_revisions() -> list[str]:
-    """Return the revisions, oldest first: the first parts of the migrations' filenames."""
-    names = sorted(path.name for path in (MIGRATIONS / "versions").glob("[0-9]*.py"))
-    return [name.partition("_")[0] for name in names]
 
 
 def _parse_url(url: str) -> URL:

@@ -13,8 +13,7 @@ from collections.abc import Iterator
 from contextlib import closing, suppress
 from datetime import datetime
 from pathlib import Path
-from urllib.parse import urlsplit
-from urllib.request import url2pathname
+from urllib.parse import SplitResult, urlsplit
 
 from twofold.errors import Refused, StoreUnreachable, TwofoldError
 from twofold.server.store.blobs.backend import (
@@ -37,6 +36,14 @@ MAX_COMPARED = 100_000
 PART = 1 << 20
 
 
+def _folder_of(url: str, parts: SplitResult) -> Path:
+    if parts.scheme != "file":
+        return Path(url)
+    from urllib.request import url2pathname  # takes http.client and email along
+
+    return Path(url2pathname(parts.path))
+
+
 class Blobs:
     """Objects under `blobs/ab/cd/<sha256>`.
 
@@ -56,8 +63,7 @@ class Blobs:
         if parts.scheme == "s3":
             self._backend = self._bucket = Bucket(url)
         elif parts.scheme in ("", "file") or len(parts.scheme) == 1:
-            local = url2pathname(parts.path) if parts.scheme == "file" else url
-            self._backend = local_files = BlobFolder(Path(local))
+            self._backend = local_files = BlobFolder(_folder_of(url, parts))
             self.folder = local_files.folder
         else:
             raise TwofoldError(
