@@ -299,14 +299,9 @@ def run(args: argparse.Namespace) -> int:
         )
     if args.what in LISTS:
         return LISTS[args.what](settings, args, RowPrinter(args.json))
-
-    import gc
-
-    gc.disable()  # looking for cycles in what is imported takes a seventh of the start
     from twofold.cli.admin_actions import ACTIONS
     from twofold.server.opening import open_registry
 
-    gc.enable()
     registry = open_registry(settings)
     with closing(registry.database):
         if "act" in args:
