@@ -124,8 +124,8 @@ LEFT_TO_OTHERS = {
     "self-update": "pip install --upgrade twofold",
 }
 
-#: New objects after which a command looks for cycles. What it imports has none to free, and Python's
-#: own limit of 700 (2,000 from 3.13 on) costs a small command a fifteenth of its time.
+#: New objects after which a command looks for cycles. What it imports has none to free, and
+#: Python's own limit of 700 (2,000 from 3.13 on) costs a small command a fifteenth of its time.
 GC_THRESHOLD = 50_000
 
 #: Commands that look for the project in the folders above.

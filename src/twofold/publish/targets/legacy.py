@@ -12,13 +12,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
 from twofold.artifact import Kind
 from twofold.errors import BadFile, Problem, Refused
 from twofold.formats.core_metadata import parse_raw_metadata
-from twofold.index.simple_parser import ProjectPage
 from twofold.names import normalize_name
 from twofold.publish import rules
 from twofold.publish.addresses import Credentials, can_share_login, toggle_slash
@@ -42,6 +41,9 @@ from twofold.publish.targets.release_managers import (
 )
 from twofold.publish.targets.settings import TargetSettings
 from twofold.publish.transport.request_bodies import Progress, UploadForm
+
+if TYPE_CHECKING:
+    from twofold.index.simple_parser import ProjectPage
 
 
 class LegacyIndex:
