@@ -18,7 +18,7 @@ from twofold.errors import TwofoldError
 
 NAME = ".twofold-index.sqlite"
 #: Raised whenever what is kept changes its form; another number empties the cache.
-_FORMAT = 3
+_FORMAT = 4
 #: How long another indexing of the same folder is waited for (seconds).
 _LOCK_TIMEOUT = 900
 _TABLES = (
@@ -28,6 +28,7 @@ _TABLES = (
     "CREATE TABLE files (path TEXT PRIMARY KEY, size INT, mtime_ns INT, ctime_ns INT, folder TEXT,"
     " name TEXT, shown TEXT, about TEXT, exports TEXT)",
     "CREATE INDEX files_by_name ON files (name, folder)",
+    "CREATE INDEX files_with_exports ON files (folder, path) WHERE exports != ''",
     "CREATE TABLE shards (folder TEXT, name TEXT, sha256 BLOB, PRIMARY KEY (folder, name))",
     "CREATE TABLE packages (name TEXT PRIMARY KEY, shown TEXT)",
 )

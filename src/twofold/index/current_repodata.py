@@ -38,11 +38,13 @@ class _Records:
 
     def find_name_and_version(self, file: str) -> tuple[str, str]:
         """Return name and version, by the file's name where the record agrees."""
-        stem = file.removesuffix(_BZ2).removesuffix(".conda")
-        name, _, rest = stem.rpartition("-")[0].rpartition("-")
-        text = self.texts[file]
-        if f'"name":"{name}"' in text and f'"version":"{rest}"' in text:
-            return name, rest
+        parts = file.rsplit("-", 2)
+        if len(parts) == 3:
+            name, version, _ = parts
+            text = self.texts[file]
+            # The keys are sorted: the version comes last.
+            if text.endswith(f'"version":"{version}"}}') and f'"name":"{name}"' in text:
+                return name, version
         return self[file]["name"], str(self[file]["version"])
 
     def list_depends(self, file: str) -> Sequence[str]:
