@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable
 from datetime import timedelta
@@ -170,6 +171,17 @@ def test_the_command_line_adds_lists_and_removes_notices(
 # Wheels as they are
 
 
+def read_shards(place: Place, subdir: str) -> dict[str, Any]:
+    """Every shard of a subdir by name, each as its index names it."""
+    index = unpacked(place.get(f"{subdir}/repodata_shards.msgpack.zst").content)
+    found = {}
+    for name, digest in index["shards"].items():
+        body = place.get(f"{subdir}/shards/{digest.hex()}.msgpack.zst").content
+        assert hashlib.sha256(body).digest() == digest
+        found[name] = unpacked(body)
+    return found
+
+
 def test_wheels_are_listed_as_v3_records_where_that_is_switched_on(
     served: Place, tmp_path: Path
 ) -> None:
@@ -192,7 +204,9 @@ def test_wheels_are_listed_as_v3_records_where_that_is_switched_on(
     assert record["extra_depends"] == {"fast": ["speed"]}
     address = requests.compat.urljoin(f"{served.channel}/v3/noarch/repodata.json", record["url"])
     assert requests.get(address, timeout=120).content == wheel.read_bytes()
-    assert served.get("/main/v3/noarch/repodata_shards.msgpack.zst").status_code == 404
+    shards = read_shards(served, "/main/v3/noarch")
+    assert shards["spam"]["packages.conda"].keys() == value["packages.conda"].keys()
+    assert shards["spam"]["v3"]["whl"].keys() == value["v3"]["whl"].keys()
     packed = served.get("/main/v3/noarch/repodata.json.zst").content
     assert zstandard.decompress(packed) == served.get("/main/v3/noarch/repodata.json").content
     packages = sorted(plain.json()["packages.conda"])
@@ -255,7 +269,10 @@ def test_rattler_installs_from_a_channel_that_lists_wheels_too(
 def test_v3_records_follow_every_change_of_their_wheels(served: Place, tmp_path: Path) -> None:
     def listed(label: str = "") -> set[str]:
         answer = served.get(f"/main{label}/v3/noarch/repodata.json")
-        return set(answer.json().get("v3", {}).get("whl", {}))
+        keys = set(answer.json().get("v3", {}).get("whl", {}))
+        shards = read_shards(served, f"/main{label}/v3/noarch").values()
+        assert keys == {key for one in shards for key in one.get("v3", {}).get("whl", {})}
+        return keys
 
     rule(served, "v3", "yes")
     served.publish(make_wheel(tmp_path, "spam", "1.0"))

@@ -46,7 +46,8 @@ class ProxiedChannels:
     of wheels (for a resolver, and not for clients); `rounds` when a channel's fetched projects were
     last revalidated, by its id; `offer_rounds` when a round over what it offers by metadata began,
     `noted_names` what pip asked for, and `lazy_indexes` the indexes of those served last
-    (`proxy.offer_list`, `proxy.lazy`).
+    (`proxy.offer_list`, `proxy.lazy`); `wheel_shards` those of `/v3`, by (channel id, label,
+    subdir).
     """
 
     shard_indexes: dict[tuple[int, str], Any] = field(default_factory=dict)
@@ -59,6 +60,7 @@ class ProxiedChannels:
     offer_rounds: dict[int, datetime] = field(default_factory=dict)
     noted_names: set[tuple[int, str]] = field(default_factory=set)
     lazy_indexes: dict[tuple[int, str], Any] = field(default_factory=dict)
+    wheel_shards: dict[tuple[int, str, str], Any] = field(default_factory=dict)
     _known: frozenset[tuple[str, str]] = frozenset()
     _read_at: float = float("-inf")
 

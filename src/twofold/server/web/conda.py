@@ -60,7 +60,7 @@ def get_subdir_file(request: Request) -> Response:
 
 
 def get_v3_file(request: Request) -> Response:
-    """Send repodata.json with v3 records of wheels, or a package it lists."""
+    """Send repodata.json or the shard index with v3 records of wheels, or a package of theirs."""
     if request.path_params["filename"].endswith((".conda", ".tar.bz2")):
         return get_subdir_file(request)
     words = request.path_params
@@ -69,6 +69,15 @@ def get_v3_file(request: Request) -> Response:
     )
     media = "application/zstd" if words["filename"].endswith(".zst") else "application/json"
     return send_page(request, page, media, public)
+
+
+def get_v3_shard(request: Request) -> Response:
+    """Send a shard (CEP 16) that may have v3 records of wheels."""
+    words = request.path_params
+    place = (words["subdir"], words["sha256"])
+    body, public = v3_pages.get_shard(get_registry(request), target_view(request), *place)
+    page = Page(body, f'"{words["sha256"]}"', 0)
+    return send_page(request, page, "application/zstd", public, freshness=IMMUTABLE)
 
 
 def get_lazy_file(request: Request) -> Response:
@@ -188,6 +197,7 @@ routes = in_proxy_threads(
         *routes_with_label("/channeldata.json", get_channeldata),
         *routes_with_label("/notices.json", get_notices),
         *routes_with_label("/{subdir}/shards/{sha256}.msgpack.zst", get_shard),
+        *routes_with_label("/v3/{subdir}/shards/{sha256}.msgpack.zst", get_v3_shard),
         *routes_with_label("/v3/{subdir}/{filename}", get_v3_file),
         *routes_with_label("/{subdir}/{filename}", get_subdir_file),
     ]
