@@ -9,6 +9,25 @@ import hashlib
 from pathlib import Path
 
 
+class FileHasher:
+    """Hashes a file whose bytes pass by."""
+
+    def __init__(self) -> None:
+        self.size = 0
+        self.sha256 = hashlib.sha256()
+        self.md5 = hashlib.md5(usedforsecurity=False)
+
+    def update(self, block: bytes) -> None:
+        """Add the next bytes."""
+        self.size += len(block)
+        self.sha256.update(block)
+        self.md5.update(block)
+
+    def finish(self) -> tuple[int, str, str]:
+        """Return size in bytes, SHA-256 and MD5 (lower-case hex)."""
+        return self.size, self.sha256.hexdigest(), self.md5.hexdigest()
+
+
 def compute_hashes(data: bytes) -> tuple[int, str, str]:
     """Return size, SHA-256 and MD5 (lower-case hex) of bytes in memory."""
     md5 = hashlib.md5(data, usedforsecurity=False)
@@ -17,11 +36,8 @@ def compute_hashes(data: bytes) -> tuple[int, str, str]:
 
 def compute_file_hashes(path: Path) -> tuple[int, str, str]:
     """Return size in bytes, SHA-256 and MD5 (lower-case hex) of a file, in one pass."""
-    sha256, md5 = hashlib.sha256(), hashlib.md5(usedforsecurity=False)
-    size = 0
+    hasher = FileHasher()
     with path.open("rb") as stream:
         while block := stream.read(1 << 20):
-            sha256.update(block)
-            md5.update(block)
-            size += len(block)
-    return size, sha256.hexdigest(), md5.hexdigest()
+            hasher.update(block)
+    return hasher.finish()

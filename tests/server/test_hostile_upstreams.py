@@ -289,6 +289,67 @@ def test_a_full_disk_is_not_taken_for_a_fault_of_the_upstream() -> None:
     upstream.close()
 
 
+TAR = bytes(257) + b"ustar" + bytes(1000)
+RAW_DEFLATE = zlib.compressobj(wbits=-15)
+#: Files as they are sent, the encodings that name that, and what is there.
+ENCODED: list[tuple[bytes, str, bytes | None]] = [
+    (gzip.compress(b"PK wheel"), "gzip", b"PK wheel"),
+    (gzip.compress(b"PK wh") + gzip.compress(b"eel"), "x-gzip", b"PK wheel"),
+    (zlib.compress(b"PK wheel"), "Deflate", b"PK wheel"),
+    (RAW_DEFLATE.compress(b"PK wheel") + RAW_DEFLATE.flush(), "deflate", b"PK wheel"),
+    (gzip.compress(b"PK wheel"), "identity, gzip, aws-chunked", b"PK wheel"),
+    (b"PK wheel", "aws-chunked", b"PK wheel"),
+    (b"PK wheel", "br", b"PK wheel"),
+    (b"PK wheel", "gzip", b"PK wheel"),
+    (gzip.compress(TAR), "x-gzip", gzip.compress(TAR)),
+    (gzip.compress(gzip.compress(TAR)), "gzip", gzip.compress(TAR)),
+    (gzip.compress(b"PK wheel")[:-3], "gzip", None),
+    (b"\x1f\x8b damaged", "gzip", None),
+    (b"\x1bA wheel", "br", None),
+    (gzip.compress(b"PK" + bytes(1 << 21)), "gzip", None),
+    (b"", "gzip", None),
+]
+
+
+class Taken(list[bytes]):
+    """The blocks of a file."""
+
+    def begin(self, total: int | None) -> None:
+        self.total = total
+
+    def write(self, block: bytes) -> None:
+        self.append(block)
+
+
+@pytest.mark.parametrize("number", range(len(ENCODED)))
+def test_a_file_arrives_as_it_is_whatever_encoding_nobody_asked_for(number: int) -> None:
+    sent, encoding, wanted = ENCODED[number]
+    upstream = RawUpstream()
+    upstream.default = make_answer(sent, Content_Encoding=encoding)
+    source, taken = exchange.Endpoint(upstream.url, internal=True), Taken()
+    if wanted is None:
+        with pytest.raises(Unreachable):
+            fetch_file(source, upstream.url, taken, 1 << 20)
+    else:
+        fetch_file(source, upstream.url, taken, 1 << 20)
+        assert b"".join(taken) == wanted
+        assert taken.total in (None, len(wanted))
+    assert fetch_range(source, upstream.url, 0, 1) is None
+    upstream.close()
+
+
+def test_an_encoded_wheel_is_fetched_and_stored(
+    served: Place, upstream: RawUpstream, tmp_path: Path
+) -> None:
+    wheel = make_wheel(tmp_path, "spam", "1.0")
+    upstream.answers["/simple/spam/"] = make_page(make_entry(wheel.name, wheel.read_bytes()))
+    body = gzip.compress(wheel.read_bytes())
+    upstream.answers[f"/files/{wheel.name}"] = make_answer(body, Content_Encoding="gzip")
+    (listed,) = served.get("/main/simple/spam/", Accept=JSON).json()["files"]
+    for _ in range(2):
+        assert served.get(f"/main/simple/spam/{listed['url']}").content == wheel.read_bytes()
+
+
 def test_a_part_of_a_file_is_read_only_where_its_size_is_a_number() -> None:
     upstream = RawUpstream()
     source = exchange.Endpoint(upstream.url, internal=True)

@@ -17,6 +17,7 @@ from tests.factories.packages import make_wheel, sha256_of
 from tests.server.conftest import Place
 from tests.servers.upstream import StaticServer, add_upstream
 from tests.servers.upstream_reads import files_of
+from twofold.server.store import downloads
 from twofold.server.store.downloads import Download, Downloads
 
 
@@ -204,3 +205,27 @@ def test_a_process_whose_predecessor_failed_fetches_itself(tmp_path: Path) -> No
     assert start + b"".join(blocks) == data
     with pytest.raises(OSError, match="gone"):
         first.wait()
+
+
+def test_a_fetch_goes_on_once_its_reader_sent_the_first_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(downloads, "FIRST_SECONDS", 60)
+    data, asked, is_over = os.urandom(300_000), threading.Event(), threading.Event()
+
+    def fetch(download: Download) -> None:
+        download.begin(len(data))
+        assert asked.wait(30)
+        download.write(data[:1000])
+        download.write(data[1000:])
+        download.mark_checked()
+        is_over.set()
+
+    download = Downloads().start((1, "", "spam.whl"), (tmp_path, "00" * 32), fetch)
+    threading.Timer(0.1, asked.set).start()
+    download.wait_readable()
+    assert not is_over.wait(0.1)
+    assert download.size == 1000
+    download.mark_begun()
+    download.wait()
+    assert download.size == len(data)

@@ -135,7 +135,7 @@ def _open_and_check(
     path: Path, read: Artifact | None = None
 ) -> tuple[Artifact | None, list[Finding]]:
     """The file's artifact, None when it cannot be read, and what is wrong with its structure."""
-    problems = find_problems(path)
+    problems = find_problems(path, is_read=read is not None)
     artifact = read or _read_or_none(path)
     if artifact is not None and not artifact.kind.is_conda:
         problems += find_metadata_problems(artifact)

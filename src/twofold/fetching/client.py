@@ -7,14 +7,18 @@ from __future__ import annotations
 
 import http.client
 import re
-import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from email.utils import parsedate_to_datetime
-from typing import Protocol
 
 from twofold.errors import Refused, Unreachable
+from twofold.fetching.content_encoding import (
+    DecodedSink,
+    Sink,
+    decode_page,
+    parse_encoding,
+)
 from twofold.fetching.exchange import TIMEOUT as TIMEOUT
 from twofold.fetching.exchange import Endpoint as Endpoint
 from twofold.fetching.exchange import Request, make_unreachable, open_response
@@ -64,7 +68,7 @@ def fetch_page(
         blocks: list[bytes] = []
         _read_body(answer, address, max_size, blocks.append)
         encoding = answer.headers.get("content-encoding", "")
-        body = decode_body(b"".join(blocks), encoding, address, max_size)
+        body = decode_page(b"".join(blocks), encoding, address, max_size)
         return HttpResponse(
             body, answer.headers.get_content_type(), address, _make_validator(answer)
         )
@@ -95,18 +99,8 @@ def _is_settled(modified: str, sent: str) -> bool:
     return modified.isascii() and modified.isprintable() and age >= timedelta(minutes=1)
 
 
-class Sink(Protocol):
-    """Takes a file as it arrives."""
-
-    def begin(self, total: int | None) -> None:
-        """The file begins; `total` is its size as announced (bytes)."""
-
-    def write(self, block: bytes) -> None:
-        """The next bytes of the file."""
-
-
 def fetch_file(source: Endpoint, url: str, sink: Sink, max_size: int) -> None:
-    """Download a file into `sink`. Raises Unreachable when it is incomplete."""
+    """Download a file into `sink`, decoded. Raises Unreachable when it is incomplete."""
     with open_response(source, Request(url, {"Accept": "*/*"}, seconds=MAX_FILE_SECONDS)) as (
         answer,
         address,
@@ -114,8 +108,14 @@ def fetch_file(source: Endpoint, url: str, sink: Sink, max_size: int) -> None:
         _check_status(source, answer, address)
         if answer.length is not None and answer.length > max_size:
             raise Unreachable(f"{address} is larger than {max_size} bytes")
-        sink.begin(answer.length)
-        _read_body(answer, address, max_size, sink.write)
+        encoding = parse_encoding(answer.headers.get("content-encoding", ""))
+        if encoding:
+            decoded = DecodedSink(sink, encoding, address, (answer.length, max_size))
+            _read_body(answer, address, max_size, decoded.write)
+            decoded.finish()
+        else:
+            sink.begin(answer.length)
+            _read_body(answer, address, max_size, sink.write)
 
 
 def _read_body(
@@ -145,28 +145,6 @@ def _read_block(answer: http.client.HTTPResponse, address: str) -> bytes:
         raise make_unreachable(address, error) from error
 
 
-def decode_body(body: bytes, encoding: str, address: str, max_size: int) -> bytes:
-    """Undo a Content-Encoding that was not asked for: stores of static pages send what they hold.
-
-    Raises Unreachable: damaged, an encoding that is not known, more than `max_size` bytes.
-    """
-    name = encoding.strip().lower()
-    if name in ("", "identity", "zstd"):  # what is read as .zst is stored so
-        return body
-    if name not in ("gzip", "x-gzip", "deflate"):
-        raise Unreachable(f"{address} is encoded as {encoding[:50]!a}, which was not asked for")
-    decoder = zlib.decompressobj(wbits=47)  # gzip or zlib
-    try:
-        decoded = decoder.decompress(body, max_size + 1)
-    except zlib.error as error:
-        raise Unreachable(f"{address} is not encoded as it says: {error}") from error
-    if len(decoded) > max_size:
-        raise Unreachable(f"{address} is larger than {max_size} bytes")
-    if not decoder.eof:
-        raise Unreachable(f"the response from {address} was cut off", "try again later")
-    return decoded
-
-
 def fetch_range(source: Endpoint, url: str, first: int, size: int) -> tuple[bytes, int] | None:
     """Fetch a part of a file; return it and the size of the whole. None if it is not served so.
 
@@ -178,7 +156,8 @@ def fetch_range(source: Endpoint, url: str, first: int, size: int) -> tuple[byte
         address,
     ):
         total = answer.headers.get("content-range", "").rpartition("/")[2]
-        if answer.status != 206 or _SIZE.fullmatch(total) is None:
+        is_encoded = parse_encoding(answer.headers.get("content-encoding", "")) != ""
+        if answer.status != 206 or is_encoded or _SIZE.fullmatch(total) is None:
             return None
         blocks: list[bytes] = []
         _read_body(answer, address, size, blocks.append)

@@ -92,8 +92,8 @@ class CondaFacts(NamedTuple):
     run_exports: bytes
 
 
-def read_index_facts(path: Path) -> CondaFacts:
-    """Read and check what an index shows of a conda package. Raises BadFile."""
+def read_index_facts(path: Path, hashes: tuple[int, str, str] | None = None) -> CondaFacts:
+    """Read and check what an index shows of a package, `hashes` if known. Raises BadFile."""
     from twofold.file_hashes import compute_file_hashes, compute_hashes
 
     content = path.read_bytes() if path.stat().st_size <= _IN_MEMORY_LIMIT else None
@@ -105,8 +105,8 @@ def read_index_facts(path: Path) -> CondaFacts:
             parse_json(found[name], path, name)
     subdir = _find_subdir(index) or path.parent.name
     about, exports = found.get("info/about.json", b""), found.get("info/run_exports.json", b"")
-    digests = compute_file_hashes(path) if content is None else compute_hashes(content)
-    return CondaFacts(index, data, subdir, digests, about, exports)
+    hashes = hashes or (compute_file_hashes(path) if content is None else compute_hashes(content))
+    return CondaFacts(index, data, subdir, hashes, about, exports)
 
 
 def _find_subdir(index: Mapping[str, Any]) -> str:

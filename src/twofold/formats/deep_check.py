@@ -3,8 +3,8 @@
 `reader.read_artifact` checks the structure of an archive. Here every byte is unpacked (never to
 disk) and compared, strictly, for a registry's admission checks and `twofold check`:
 
-    find_problems(path) -> list[Problem]        any file
-    find_wheel_problems, find_sdist_problems, find_conda_problems        one kind
+    find_problems(path, is_read) -> list[Problem]        any file
+    find_wheel_problems, find_conda_problems             one kind
 
 They return what is wrong and raise only OSError. A 100 kB wheel takes two milliseconds.
 """
@@ -42,25 +42,20 @@ _EXTRAS = re.compile(r"\[[A-Za-z0-9_.,\s-]*\]\s*\Z")
 _TARGET = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*(?::[^\W\d]\w*(?:\.[^\W\d]\w*)*)?")
 
 
-def find_problems(path: Path) -> list[Problem]:
-    """Find everything wrong with a built file, its structure and its content."""
+def find_problems(path: Path, is_read: bool = False) -> list[Problem]:
+    """Find everything wrong with a built file, its structure and its content.
+
+    `is_read`: `read_artifact` read the file before; it hashes all of it.
+    """
     try:
         kind = detect_kind(path.name)
-        if kind is not Kind.SDIST:
+        if not is_read:
             read_artifact(path)
-        looks = {Kind.WHEEL: find_wheel_problems, Kind.SDIST: find_sdist_problems}
-        return looks.get(kind, find_conda_problems)(path)
+        if kind is Kind.SDIST:
+            return []  # `read_artifact` unpacks all of it
+        return find_wheel_problems(path) if kind is Kind.WHEEL else find_conda_problems(path)
     except BadFile as error:
         return list(error.problems)
-
-
-def find_sdist_problems(path: Path) -> list[Problem]:
-    """Find what is wrong with an sdist: `read_artifact` reads all of it already."""
-    try:
-        read_artifact(path)
-    except BadFile as error:
-        return list(error.problems)
-    return []
 
 
 def find_wheel_problems(path: Path) -> list[Problem]:

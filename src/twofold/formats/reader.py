@@ -33,16 +33,23 @@ _ENDINGS = {
 }
 
 
-def read_artifact(path: Path) -> Artifact:
-    """Read a built file. Raises BadFile with all problems, and OSError."""
+#: Size in bytes, SHA-256 and MD5 (hex) of a file.
+Hashes = tuple[int, str, str]
+
+
+def read_artifact(path: Path, hashes: Hashes | None = None) -> Artifact:
+    """Read a built file. Raises BadFile with all problems, and OSError.
+
+    `hashes` are the file's where they are known: they take longest.
+    """
     kind = detect_kind(path.name)
     if path.is_dir():
         raise BadFile("a folder, not a file", where=str(path))
     if kind is Kind.WHEEL:
-        return _read_wheel(path)
+        return _read_wheel(path, hashes)
     if kind is Kind.SDIST:
-        return read_sdist_artifact(path)
-    return _read_conda(path, kind)
+        return read_sdist_artifact(path, hashes)
+    return _read_conda(path, kind, hashes)
 
 
 def detect_kind(filename: str) -> Kind:
@@ -56,26 +63,30 @@ def detect_kind(filename: str) -> Kind:
     )
 
 
-def _read_wheel(path: Path) -> Artifact:
+def _read_wheel(path: Path, hashes: Hashes | None) -> Artifact:
     from twofold.formats.wheel import WheelFile
 
     with WheelFile(path) as wheel:
         _check_metadata(wheel.metadata, path)
-        artifact = _describe_release(path, Kind.WHEEL, wheel.metadata, wheel.metadata_bytes)
+        found = wheel.metadata, wheel.metadata_bytes
+        artifact = _describe_release(path, Kind.WHEEL, found, hashes)
         return replace(artifact, build=wheel.name.build, tags=wheel.name.tags)
 
 
-def read_sdist_artifact(path: Path) -> Artifact:
+def read_sdist_artifact(path: Path, hashes: Hashes | None = None) -> Artifact:
     """Read an sdist, also one of the .zip sdists that indexes hold. Raises BadFile."""
     from twofold.formats.sdist import read_sdist
 
     sdist = read_sdist(path)
     _check_metadata(sdist.metadata, path)
-    return _describe_release(path, Kind.SDIST, sdist.metadata, sdist.metadata_bytes)
+    return _describe_release(path, Kind.SDIST, (sdist.metadata, sdist.metadata_bytes), hashes)
 
 
-def _describe_release(path: Path, kind: Kind, metadata: CoreMetadata, content: bytes) -> Artifact:
-    size, sha256, md5 = compute_file_hashes(path)
+def _describe_release(
+    path: Path, kind: Kind, read: tuple[CoreMetadata, bytes], hashes: Hashes | None
+) -> Artifact:
+    metadata, content = read
+    size, sha256, md5 = hashes or compute_file_hashes(path)
     return Artifact(
         path=path,
         kind=kind,
@@ -90,10 +101,10 @@ def _describe_release(path: Path, kind: Kind, metadata: CoreMetadata, content: b
     )
 
 
-def _read_conda(path: Path, kind: Kind) -> Artifact:
+def _read_conda(path: Path, kind: Kind, hashes: Hashes | None) -> Artifact:
     from twofold.formats.conda_reader import read_index_facts
 
-    facts = read_index_facts(path)
+    facts = read_index_facts(path, hashes)
     size, sha256, md5 = facts.hashes
     return Artifact(
         path=path,

@@ -219,7 +219,7 @@ def fetch_and_publish(registry: Registry, file: FetchableFile, download: Downloa
     try:
         check_listed_license(registry, channel, file.upstream, pin)
         fetch_file(metadata_cache.upstream_source(file.upstream), pin.url, download, MAX_FILE_SIZE)
-        _check_hash(registry, channel, pin, download.digest.hexdigest())
+        _check_hash(registry, channel, pin, download.hasher.sha256.hexdigest())
         with registry.database.write() as db:
             upstreams.update_pin(db, channel.id, pin, wanted=True)
             note = audit.AuditEntry(
@@ -232,6 +232,7 @@ def fetch_and_publish(registry: Registry, file: FetchableFile, download: Downloa
             pin.filename,
             FormClaims(subdir=pin.subdir),
             is_fetched=True,
+            hashes=download.hasher.finish(),
             on_checked=lambda artifact: _accept(file, artifact, download),
         )
         publish(registry, owner, channel.name, upload)

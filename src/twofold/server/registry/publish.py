@@ -63,7 +63,8 @@ class Upload:
 
     Empty `labels` mean the default. `attestations` is the form's field (PEP 740). Files fetched
     from an upstream (`is_fetched`) or another registry (`is_imported`) keep their names there,
-    which may predate PEP 625. `on_checked` is called once the content has passed the checks, before
+    which may predate PEP 625. `hashes` are the file's (size, SHA-256, MD5) where they are known.
+    `on_checked` is called once the content has passed the checks, before
     it is converted; it may refuse it.
     """
 
@@ -74,6 +75,7 @@ class Upload:
     attestations: str = ""
     is_fetched: bool = False
     is_imported: bool = False
+    hashes: tuple[int, str, str] | None = None
     on_checked: Callable[[Artifact], None] = lambda _: None
 
 
@@ -196,7 +198,8 @@ def _read_checked(path: Path, upload: Upload) -> Artifact:
     """
     is_zip = upload.is_fetched and path.name.endswith(".zip")
     try:
-        artifact = read_sdist_artifact(path) if is_zip else read_artifact(path)
+        read = read_sdist_artifact if is_zip else read_artifact
+        artifact = read(path, upload.hashes)
         checks.check_digests(upload.claims, path, artifact)
     except BadFile as error:
         checks.check_digests(upload.claims, path)  # a damaged file is not malformed

@@ -19,6 +19,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from twofold.errors import TwofoldError
+from twofold.file_hashes import FileHasher
 from twofold.shared_files import open_shared
 
 try:
@@ -71,6 +72,10 @@ SETTLE_SECONDS = 5.0
 #: Seconds during which a file whose fetch failed is fetched whole before it is sent.
 FAILURE_SECONDS = 60.0
 
+#: Seconds that a fetch waits for its first reader to send the first bytes. A large file from a near
+#: server keeps the processors busy, and the reader's threads would wait for one.
+FIRST_SECONDS = 0.02
+
 #: Fetches of one process at the same time; further ones wait.
 MAX_FETCHES = 16
 
@@ -96,7 +101,9 @@ class Download:
         self.size = 0
         self.is_finished = self.failed_before = False
         self.error: Exception | None = None
-        self.digest = hashlib.sha256()
+        self.hasher = FileHasher()
+        self._has_reader = False
+        self._is_begun = threading.Event()  # some reader has the first bytes
         self._checked_at: float | None = None
         self._handle = -1  # of the spooled file: it stays readable when the file is moved
         self._lock_handle = -1
@@ -113,7 +120,7 @@ class Download:
         """Open the file; `total` is the size that the upstream announces."""
         self._open(os.O_RDWR | os.O_CREAT | os.O_TRUNC)
         with self._changed:
-            self.total, self.size, self.digest = total, 0, hashlib.sha256()
+            self.total, self.size, self.hasher = total, 0, FileHasher()
         self._write_state(_RUNNING)
 
     def write(self, block: bytes) -> None:
@@ -122,7 +129,10 @@ class Download:
         with self._changed:
             self.size += len(block)
             self._changed.notify_all()
-        self.digest.update(block)
+        if self._has_reader and self.unchecked:
+            self._is_begun.wait(FIRST_SECONDS)
+            self._is_begun.set()
+        self.hasher.update(block)
 
     def mark_checked(self) -> None:
         """Record that the file passed the checks; its last bytes may be sent soon."""
@@ -207,8 +217,13 @@ class Download:
 
     def wait_readable(self) -> None:
         """Wait until there are bytes to send. Raises what the fetch raised."""
+        self._has_reader = True
         self._wait_beyond(0)
         self._raise_error()
+
+    def mark_begun(self) -> None:
+        """Record that a reader sent the first bytes."""
+        self._is_begun.set()
 
     def has_news(self, sent: int) -> bool:
         """Whether there are more bytes than those sent, or there will be none."""

@@ -113,6 +113,7 @@ async def _iterate(download: Download, first: bytes) -> AsyncIterator[bytes]:
     sent, pause, block = 0, _MIN_PAUSE, first
     while block:
         yield block
+        download.mark_begun()
         sent += len(block)
         while not download.has_news(sent):
             await asyncio.sleep(pause)
