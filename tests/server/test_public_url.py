@@ -105,7 +105,20 @@ def test_the_audience_of_identities_is_the_public_url(behind_proxy: Place) -> No
 
 
 @pytest.mark.parametrize(
-    "text", ["packages.example", "ftp://x", "https://", "https://x/?a", "https://u:p@x/"]
+    "text",
+    [
+        "packages.example",
+        "ftp://x",
+        "https://",
+        "https://x/?a",
+        "https://u:p@x/",
+        "https://x:y",
+        "https://x y",
+        "https://x/\u00e4",
+        "https://x/../y",
+        "https://x/a//b",
+        "https://x:99999",
+    ],
 )
 def test_what_is_no_public_url_is_refused(text: str) -> None:
     with pytest.raises(TwofoldError, match="not a public URL"):

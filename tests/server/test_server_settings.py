@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from twofold.cli import serve
-from twofold.cli.server_settings import SERVING, STORE, read_settings
+from twofold.cli.server_settings import SERVING, STORE, VARIABLES, ServerOption, read_settings
+from twofold.cli.setting_values import find_unknown_variables
 from twofold.errors import UsageError
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "serve.md"
@@ -30,6 +31,13 @@ VALUES = {
     "oidc_accounts": "existing",
     "oidc_accounts?": "create",
     "webhook_host": "ci.internal,10.0.0.1:8080",
+    "webhook_host?": "other.internal",
+    "image_host?": "other.internal",
+    "port?": "0",
+    "connections?": "9",
+    "head_timeout?": "2",
+    "send_timeout?": "3",
+    "spool_quota?": "1GiB",
     "session_days": "3",
     "session_days?": "5",
     "session_idle_hours": "9",
@@ -124,12 +132,62 @@ def test_the_clients_secret_comes_from_a_file_or_the_environment(tmp_path: Path)
 
 
 @pytest.mark.parametrize(
-    ("variable", "text"),
-    [("TWOFOLD_PORT", "eighty"), ("TWOFOLD_LOG_READS", "maybe"), ("TWOFOLD_HEAD_TIMEOUT", "1 s")],
+    ("name", "texts"),
+    [
+        ("host", ("http://x", "a b", "[", "1.2.3.4/8")),
+        ("port", ("eighty", "80.5", "-1", "65536", "1e3", "\u0660")),
+        ("log-reads", ("maybe", "2")),
+        ("connections", ("0", "-5", "x", "99999999999999999999")),
+        ("head-timeout", ("1 s", "0", "-1", "nan", "inf", "1e400")),
+        ("send-timeout", ("0", "nan", "30s")),
+        ("spool-quota", ("0", "-1", "1.5", "10 GiBs", "99999999TiB")),
+        ("session-days", ("0", "inf")),
+        ("second-factor", ("Everybody", "none")),
+        ("webhook-host", ("http://x/", "x:bad", "x:99999", "*", "a,b c")),
+        ("image-host", ("https://x", "x/y", "x:")),
+        ("data", ("~nobody-of-this-name/x",)),
+    ],
 )
-def test_a_variable_that_cannot_be_read_is_named(variable: str, text: str) -> None:
-    with pytest.raises(UsageError, match=f"{variable} is '{text}'"):
-        read_settings(parse(), {variable: text})
+def test_a_wrong_value_is_named_with_what_is_expected(name: str, texts: tuple[str, ...]) -> None:
+    variable = f"TWOFOLD_{name.replace('-', '_').upper()}"
+    for text in texts:
+        with pytest.raises(
+            UsageError, match=f"{variable}: .*({re.escape(text)}|unknown user|host)"
+        ):
+            read_settings(parse(), {variable: text})
+        if name != "log-reads":
+            with pytest.raises(SystemExit, match="2"):
+                parse(f"--{name}={text}")
+
+
+@pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.variable)
+def test_an_empty_variable_is_one_that_is_not_set(option: ServerOption) -> None:
+    """So that a line `TWOFOLD_HOST=` opens the registry on no other address; lists can be empty."""
+    given = read_settings(parse(), {option.variable: ""})
+    if option.field == "trusted_proxy":
+        assert given.trusted_proxies == ()
+    else:
+        assert given == read_settings(parse(), {})
+
+
+@pytest.mark.parametrize(
+    ("option", "text", "value"),
+    [("host", "[::1]", "::1"), ("spool_quota", "20GiB", 20 << 30), ("port", " 0 ", 0)],
+)
+def test_a_value_is_read_as_people_write_it(option: str, text: str, value: object) -> None:
+    settings = read_settings(parse(), {f"TWOFOLD_{option.upper()}": text})
+    assert getattr(settings, option) == value
+
+
+def test_a_folder_in_the_home_is_found_where_no_shell_reads_the_variable() -> None:
+    data = read_settings(parse(), {"TWOFOLD_DATA": "~/registry"}).data
+    assert data == (Path.home() / "registry").resolve()
+
+
+def test_a_variable_that_is_no_setting_is_named_with_the_one_that_was_meant() -> None:
+    names = ["TWOFOLD_PUBLICURL", "TWOFOLD_NONSENSE", "TWOFOLD_TOKEN_LAB", "TWOFOLD_QUIET", "HOME"]
+    found = find_unknown_variables([*names, *VARIABLES], VARIABLES)
+    assert found == {"TWOFOLD_NONSENSE": "", "TWOFOLD_PUBLICURL": "TWOFOLD_PUBLIC_URL"}
 
 
 @pytest.mark.slow

@@ -21,6 +21,7 @@ from twofold.server.registry.channel_retention import (
 from twofold.server.registry.labels import Promotion, Selection
 from twofold.server.registry.promotions import Scope, promote_all
 from twofold.server.registry.undelete import undelete
+from twofold.server.settings import parse_size
 
 
 def _files(found: Sequence[StoredFile], show: RowPrinter) -> int:
@@ -103,7 +104,7 @@ def _retain(registry: Registry, args: argparse.Namespace, show: RowPrinter) -> i
 
 def _read_retention(args: argparse.Namespace) -> Retention | None:
     try:
-        most = administration.parse_size(args.max_bytes) if args.max_bytes else None
+        most = parse_size(args.max_bytes) if args.max_bytes else None
     except ValueError as error:
         raise UsageError(f"'{args.max_bytes}' is not a size", str(error)) from None
     return parse_retention(args.keep, args.days, args.label or None, most)

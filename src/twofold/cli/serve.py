@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import os
 
-from twofold.cli.server_settings import SERVING, STORE, add_options, read_settings
+from twofold.cli.server_settings import SERVING, STORE, VARIABLES, add_options, read_settings
+from twofold.cli.setting_values import find_unknown_variables
 from twofold.cli.terminal import Parser, note, print_json
 
 DESCRIPTION = """\
@@ -26,6 +27,8 @@ def run(args: argparse.Namespace) -> int:
     from twofold.server.run import serve
 
     settings = read_settings(args)
+    for name, meant in find_unknown_variables(os.environ, VARIABLES).items():
+        note(f"warning: {name} is no setting{f': is {meant} meant?' if meant else ''}")
     os.umask(0o077)  # what the server writes is for its own user
     serve(settings, _say_json if args.json else _say)
     return 0

@@ -9,6 +9,19 @@ import argparse
 import os
 from pathlib import Path
 
+from twofold.cli.setting_values import (
+    parse_accounts,
+    parse_bytes,
+    parse_count,
+    parse_host,
+    parse_hosts,
+    parse_list,
+    parse_path,
+    parse_port,
+    parse_positive,
+    parse_second_factor,
+    parse_switch,
+)
 from twofold.errors import UsageError
 
 TYPE_CHECKING = False
@@ -17,48 +30,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from twofold.server.settings import IssuerSettings, Settings
-
-
-def _parse_list(text: str) -> list[str]:
-    return [word.strip() for word in text.split(",") if word.strip()]
-
-
-def _parse_flag(text: str) -> bool:
-    words = {
-        "1": True,
-        "yes": True,
-        "true": True,
-        "0": False,
-        "no": False,
-        "false": False,
-        "": False,
-    }
-    if text.lower() not in words:
-        raise ValueError("expected yes or no")
-    return words[text.lower()]
-
-
-def _parse_positive(text: str) -> float:
-    number = float(text)
-    if not 0 < number < 10_000:
-        raise ValueError("expected a number above 0")
-    return number
-
-
-def _parse_second_factor(text: str) -> str:
-    if text not in SECOND_FACTOR:
-        raise ValueError(f"expected one of {', '.join(SECOND_FACTOR)}")
-    return text
-
-
-def _parse_accounts(text: str) -> str:
-    if text not in ("create", "existing"):
-        raise ValueError("expected create or existing")
-    return text
-
-
-#: Who must have a second factor.
-SECOND_FACTOR = ("optional", "administrators", "everybody")
 
 
 class ServerOption:
@@ -71,15 +42,17 @@ class ServerOption:
         self.parse = parse
         self.default = default
         self.help = text
+        self.is_list = parse in (parse_list, parse_hosts)
 
     def add_to(self, parser: argparse.ArgumentParser, unset: Any = None) -> None:
         """Add the option to a parser; `unset` is its value when it is not given."""
-        if self.parse is _parse_flag:
+        if self.parse is parse_switch:
             parser.add_argument(self.flag, action="store_true", default=unset, help=self.help)
-        elif self.parse is _parse_list:
+        elif self.is_list:
             parser.add_argument(
                 self.flag,
-                action="append",
+                action="extend",
+                type=self.parse,
                 default=unset,
                 metavar=_METAVARS.get(self.field, "ADDRESS"),
                 help=self.help,
@@ -94,26 +67,33 @@ class ServerOption:
             )
 
     def read(self, given: Any, environment: Mapping[str, str]) -> Any:
-        """Return the value: as given, else from the environment, else the default."""
+        """Return the value: as given, else from the environment, else the default.
+
+        An empty variable is one that is not set, but for lists: those can be empty. So a line
+        `TWOFOLD_HOST=` of a file of settings does not open the registry on every address.
+        """
         if given is not None:
             return given
         text = environment.get(self.variable)
-        if text is None:
+        if text is None or not (text.strip() or self.is_list):
             return self.default
         try:
             return self.parse(text)
-        except ValueError as error:
-            message = f"{self.variable} is {text!r}, which cannot be read: {error}"
-            raise UsageError(message, f"set it as {self.flag} takes it") from error
+        except argparse.ArgumentTypeError as error:
+            raise UsageError(
+                f"{self.variable}: {error}", f"set it as {self.flag} takes it"
+            ) from error
 
 
 _METAVARS = {
     "trust_root": "FILE",
     "public_url": "URL",
+    "host": "HOST",
+    "port": "PORT",
     "connections": "N",
     "head_timeout": "SECONDS",
     "send_timeout": "SECONDS",
-    "spool_quota": "BYTES",
+    "spool_quota": "SIZE",
     "site_logo": "FILE",
     "site_icon": "FILE",
     "site_name": "NAME",
@@ -125,7 +105,7 @@ _METAVARS = {
 
 #: Where the registry's data is: `admin` takes these too.
 STORE = (
-    ServerOption("data", Path, Path("twofold-data"), "folder for the database and files"),
+    ServerOption("data", parse_path, Path("twofold-data"), "folder for the database and files"),
     ServerOption("database", str, "", "postgresql://... (default: SQLite in --data)"),
     ServerOption("objects", str, "", "s3://bucket/... (default: files in --data)"),
 )
@@ -135,7 +115,7 @@ ISSUER = (
     ServerOption("oidc-client-id", str, "", "this registry's client id there"),
     ServerOption(
         "oidc-client-secret-file",
-        Path,
+        parse_path,
         None,
         "file with its client secret (or the variable TWOFOLD_OIDC_CLIENT_SECRET)",
     ),
@@ -152,20 +132,20 @@ ISSUER = (
     ServerOption("oidc-groups-claim", str, "groups", "claim with the groups (default: groups)"),
     ServerOption(
         "oidc-role",
-        _parse_list,
+        parse_list,
         None,
         "GROUP=ORGANISATION:ROLE, the role of a group's members in an organisation; repeatable",
     ),
     ServerOption(
         "oidc-accounts",
-        _parse_accounts,
+        parse_accounts,
         "create",
         "whether somebody new gets an account: create, or existing (linked ones alone)",
     ),
 )
 SERVING = (
-    ServerOption("host", str, "127.0.0.1", "address to listen on (default: 127.0.0.1)"),
-    ServerOption("port", int, 8080, "port; 0 takes a free one (default: 8080)"),
+    ServerOption("host", parse_host, "127.0.0.1", "address to listen on (default: 127.0.0.1)"),
+    ServerOption("port", parse_port, 8080, "port; 0 takes a free one (default: 8080)"),
     ServerOption(
         "audience",
         str,
@@ -173,11 +153,11 @@ SERVING = (
         "required audience of identity tokens for trusted publishing "
         "(default: --public-url, or twofold)",
     ),
-    ServerOption("tls-cert", Path, None, "serve https with this certificate (PEM)"),
-    ServerOption("tls-key", Path, None, "the certificate's key (PEM)"),
+    ServerOption("tls-cert", parse_path, None, "serve https with this certificate (PEM)"),
+    ServerOption("tls-key", parse_path, None, "the certificate's key (PEM)"),
     ServerOption(
         "trust-root",
-        Path,
+        parse_path,
         None,
         "root certificates (PEM) for signatures of attestations (PEP 740)",
     ),
@@ -189,37 +169,44 @@ SERVING = (
     ),
     ServerOption(
         "trusted-proxy",
-        _parse_list,
+        parse_list,
         None,
         "proxy (address or network) whose X-Forwarded-* headers are believed; repeatable "
         "(default: FORWARDED_ALLOW_IPS, or 127.0.0.1 and ::1)",
     ),
-    ServerOption("connections", int, 256, "connections that one address may hold (default: 256)"),
     ServerOption(
-        "head-timeout", float, 30.0, "time for a request line and its headers (default: 30)"
+        "connections", parse_count, 256, "connections that one address may hold (default: 256)"
+    ),
+    ServerOption(
+        "head-timeout",
+        parse_positive,
+        30.0,
+        "time for a request line and its headers (default: 30)",
     ),
     ServerOption(
         "send-timeout",
-        float,
+        parse_positive,
         60.0,
         "time after which a client that reads nothing is cut off (default: 60)",
     ),
-    ServerOption("spool-quota", int, 64 << 30, "size of all uploads in progress (default: 64 GiB)"),
+    ServerOption(
+        "spool-quota", parse_bytes, 64 << 30, "size of all uploads in progress (default: 64GiB)"
+    ),
     ServerOption(
         "session-days",
-        _parse_positive,
+        parse_positive,
         14.0,
         "days after which a browser has to sign in again (default: 14)",
     ),
     ServerOption(
         "session-idle-hours",
-        _parse_positive,
+        parse_positive,
         48.0,
         "hours without use after which it has to (default: 48)",
     ),
     ServerOption(
         "second-factor",
-        _parse_second_factor,
+        parse_second_factor,
         "optional",
         "who must have a second factor: optional (nobody), administrators or everybody "
         "(default: optional)",
@@ -227,24 +214,27 @@ SERVING = (
     *ISSUER,
     ServerOption(
         "webhook-host",
-        _parse_list,
+        parse_hosts,
         None,
         "HOST or HOST:PORT with an internal address that webhooks may have; repeatable",
     ),
     ServerOption(
-        "log-reads", _parse_flag, False, "log every request, not only changes and failures"
+        "log-reads", parse_switch, False, "log every request, not only changes and failures"
     ),
     ServerOption(
         "image-host",
-        _parse_list,
-        [],
+        parse_hosts,
+        None,
         "internal host (or host:port) that images of descriptions may be loaded from; repeatable",
     ),
     ServerOption("site-name", str, "twofold", "name of the registry on its pages"),
     ServerOption("site-notice", str, "", "text at the top of every page"),
-    ServerOption("site-logo", Path, None, "picture beside the name: SVG, PNG, JPEG or WebP"),
-    ServerOption("site-icon", Path, None, "icon of the browser's tab (default: twofold's)"),
+    ServerOption("site-logo", parse_path, None, "picture beside the name: SVG, PNG, JPEG or WebP"),
+    ServerOption("site-icon", parse_path, None, "icon of the browser's tab (default: twofold's)"),
 )
+
+#: The variables of all options.
+VARIABLES = frozenset(option.variable for option in (*STORE, *SERVING))
 
 
 def add_options(
@@ -269,7 +259,7 @@ def read_settings(
     }
     proxies = values["trusted_proxy"]
     if proxies is None:
-        proxies = _parse_list(environment.get("FORWARDED_ALLOW_IPS", "127.0.0.1,::1"))
+        proxies = parse_list(environment.get("FORWARDED_ALLOW_IPS", "127.0.0.1,::1"))
     return Settings(
         values["data"].resolve(),
         values["database"],
@@ -287,7 +277,7 @@ def read_settings(
         send_timeout=values["send_timeout"],
         connections_per_address=values["connections"],
         spool_quota=values["spool_quota"],
-        image_hosts=tuple(values["image_host"]),
+        image_hosts=tuple(values["image_host"] or ()),
         **{name: values[name] for name in ("site_name", "site_notice", "site_logo", "site_icon")},
         session_limits=SessionLimits(
             timedelta(days=values["session_days"]), timedelta(hours=values["session_idle_hours"])

@@ -44,8 +44,6 @@ SWITCH_SECONDS = 0.0005
 
 def bind(host: str, port: int) -> socket.socket:
     """Open a listening socket. Raises TwofoldError when the address is not available."""
-    if not 0 <= port <= 65535:
-        raise TwofoldError(f"invalid port {port}", "choose 1 to 65535, or 0 for a free port")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     if os.name == "posix":  # elsewhere it lets two servers have one port
@@ -58,7 +56,10 @@ def bind(host: str, port: int) -> socket.socket:
         if error.errno == errno.EADDRINUSE:
             hint = "stop the other server, or choose another port: --port 0 picks a free one"
             raise TwofoldError(f"port {port} is in use", hint) from error
-        raise TwofoldError(f"cannot listen on {host}:{port}: {error.strerror}") from error
+        hint = "name an address of this machine: 127.0.0.1, or 0.0.0.0 for every one"
+        if error.errno == errno.EACCES:
+            hint = "choose a port from 1024 on, with a proxy in front of it"
+        raise TwofoldError(f"cannot listen on {host}:{port}: {error.strerror}", hint) from error
     return listener
 
 

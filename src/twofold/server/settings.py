@@ -2,9 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+
+#: The largest size (bytes) of a quota, as in the management API.
+MOST_BYTES = 2**62
+
+_UNITS = {"": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
+_UNITS |= {"KIB": 1 << 10, "MIB": 1 << 20, "GIB": 1 << 30, "TIB": 1 << 40}
+
+
+def parse_size(text: str) -> int:
+    """Parse a number of bytes with an optional unit. Raises ValueError."""
+    found = re.fullmatch(r"([0-9]{1,19}) ?([KMGT]i?B|)", text.strip(), re.IGNORECASE)
+    size = int(found[1]) * _UNITS[found[2].upper()] if found else -1
+    if not 0 <= size <= MOST_BYTES:
+        raise ValueError("bytes, as 500MB or 20GiB")
+    return size
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from twofold.server.model import Action, Actor, Channel, Token, User
 from twofold.server.pages import page_updates
 from twofold.server.pages.channel_page_options import parse_base_url
 from twofold.server.registry.undelete import UNDELETE_DAYS
+from twofold.server.settings import MOST_BYTES, parse_size
 from twofold.server.store import Connection, accounts, audit, channels, files, offers
 from twofold.server.store.audit import AuditEntry as AuditEntry
 from twofold.server.store.audit import AuditQuery as AuditQuery
@@ -32,8 +33,8 @@ from twofold.server.store.people import sessions
 #: The actor of `twofold admin` on the store: has every permission, is not a user.
 OPERATOR = Actor(operator=True)
 
-#: The largest quota (bytes) and number of days of a rule, as in the management API.
-MOST_BYTES, MOST_DAYS = 2**62, 100_000
+#: The largest number of days of a rule, as in the management API.
+MOST_DAYS = 100_000
 
 _PROJECT = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _PREFIX = re.compile(r"(?=.{1,64}\Z)[a-z0-9]+(-[a-z0-9]+)*")
@@ -41,15 +42,23 @@ _PREFIX = re.compile(r"(?=.{1,64}\Z)[a-z0-9]+(-[a-z0-9]+)*")
 #: Rules by which the records of offered projects are made: those are read again after a change.
 OFFER_RULES = ("v3", "offered-releases")
 
+
+def _parse_size(text: str) -> int | None:
+    try:
+        return None if text == "none" else parse_size(text)
+    except ValueError as error:
+        raise ValueError(f"{error}, or none") from error
+
+
 #: Rule of a channel -> parser of its text.
 RULES: Mapping[str, Callable[[str], Any]] = {
-    "quota": lambda word: None if word == "none" else parse_size(word),
+    "quota": _parse_size,
     "deletion": lambda word: _parse_choice(word, ("upload", "admin", "never")),
     "public": lambda word: _parse_choice(word, ("yes", "no")) == "yes",
     "keep": lambda word: None if word == "none" else _parse_number(word, 1),
     "keep-days": lambda word: None if word == "none" else _parse_number(word, 0, MOST_DAYS),
     ALLOWED_NAMES: lambda word: [] if word == "none" else _parse_names(word),
-    "keep-bytes": lambda word: None if word == "none" else parse_size(word),
+    "keep-bytes": _parse_size,
     "keep-label-days": lambda word: {} if word == "none" else _parse_label_days(word),
     UNDELETE_DAYS: lambda word: None if word == "none" else _parse_number(word, 0, MOST_DAYS),
     "base-url": parse_base_url,
@@ -73,19 +82,6 @@ def _parse_choice(text: str, choices: tuple[str, ...]) -> str:
     if text not in choices:
         raise ValueError(f"one of {', '.join(choices)}")
     return text
-
-
-_UNITS = {"": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
-_UNITS |= {"KIB": 1 << 10, "MIB": 1 << 20, "GIB": 1 << 30, "TIB": 1 << 40}
-
-
-def parse_size(text: str) -> int:
-    """Parse a number of bytes with an optional unit. Raises ValueError."""
-    found = re.fullmatch(r"([0-9]{1,19}) ?([KMGT]i?B|)", text, re.IGNORECASE)
-    size = int(found[1]) * _UNITS[found[2].upper()] if found else -1
-    if not 0 <= size <= MOST_BYTES:
-        raise ValueError("bytes, as 500MB or 20GiB, or none")
-    return size
 
 
 def _parse_label_days(text: str) -> dict[str, int]:

@@ -12,7 +12,6 @@ from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select,
 from sqlalchemy.exc import IntegrityError
 
 from twofold.server.model import Action, Token, User, from_text, to_text
-from twofold.server.store.inserts import inserted_id
 from twofold.server.store.schema import (
     channels,
     guesses,
@@ -23,6 +22,7 @@ from twofold.server.store.schema import (
     used_assertions,
     users,
 )
+from twofold.server.store.tables.inserts import inserted_id
 
 # Statements of every request are built once: building one costs as much as its run.
 _TOKEN = select(tokens).where(tokens.c.hash == bindparam("hash"))

@@ -10,8 +10,8 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, delete, false, insert, or_, select, update
 
 from twofold.server.model import Channel, Project, from_text, to_text
-from twofold.server.store.inserts import inserted_id
 from twofold.server.store.schema import channels, prefixes, projects, releases, roles
+from twofold.server.store.tables.inserts import inserted_id
 
 #: Maximum names in a query; SQLite allows 32,766 values, wheels have under 100 requirements.
 MAX_NAMES = 5000

@@ -9,7 +9,6 @@ so a transaction that reads before it writes takes a lock first: writers of one 
 
 from __future__ import annotations
 
-import errno
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -35,15 +34,13 @@ from sqlalchemy import (
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import (
     ArgumentError,
-    DatabaseError,
     InvalidatePoolError,
-    OperationalError,
     SQLAlchemyError,
 )
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from twofold.errors import StoreUnreachable, TwofoldError
+from twofold.server.store.database_errors import translate_errors
 from twofold.server.store.revisions import MIGRATIONS, list_revisions
 
 __all__ = ["AdvisoryLock", "Connection", "Database", "acquire_lock"]
@@ -96,7 +93,7 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """Open a consistent snapshot for reading."""
-        with _translate_errors(), self.engine.connect() as connection:
+        with translate_errors(), self.engine.connect() as connection:
             if not self.is_sqlite:
                 connection.execution_options(isolation_level="REPEATABLE READ")
             yield connection
@@ -107,7 +104,7 @@ class Database:
         options = {"twofold_writes": True}
         with (
             self._write_lock,
-            _translate_errors(),
+            translate_errors(),
             self.engine.connect().execution_options(**options) as connection,
             connection.begin(),
         ):
@@ -122,7 +119,7 @@ class Database:
             )
         try:
             with (
-                _translate_errors(),
+                translate_errors(),
                 self.engine.connect().execution_options(twofold_writes=True) as connection,
                 self._waiting(connection, patience),
                 connection.begin(),
@@ -161,7 +158,7 @@ class Database:
     def open_for_good(self) -> PoolProxiedConnection:
         """Open a connection that its user keeps. Raises StoreUnreachable."""
         try:
-            with _translate_errors():
+            with translate_errors():
                 return self.engine.raw_connection()
         except self.driver_error as error:  # SQLAlchemy wraps none of a raw connection
             reason = str(error).strip().splitlines()[0]
@@ -267,6 +264,9 @@ def _parse_url(url: str) -> URL:
             f"'{kind}' is not a supported database URL",
             "use postgresql://user@host/name or sqlite:///path/to/file",
         )
+    if parsed.drivername == "sqlite" and parsed.database in (None, "", ":memory:"):
+        # Every connection would have a database of its own, and all would end with the process.
+        raise TwofoldError(f"'{url}' names no file", "use sqlite:///path/to/file")
     return parsed.set(drivername=DRIVERS[parsed.drivername])
 
 
@@ -314,30 +314,3 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
 def _begin_sqlite(connection: Connection) -> None:
     writes = connection.get_execution_options().get("twofold_writes")
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
-
-
-@contextmanager
-def _translate_errors() -> Iterator[None]:
-    """Translate errors of an unreachable, locked or full database."""
-    try:
-        yield
-    except PoolTimeout as error:
-        text = "the database is busy: every connection is in use"
-        raise StoreUnreachable(text, "try again") from error
-    except DatabaseError as error:
-        if not isinstance(error, OperationalError):
-            if "not a database" in str(error.orig) or "malformed" in str(error.orig):
-                text = f"the database is damaged: {error.orig}"
-                raise TwofoldError(text, "restore a backup") from error
-            raise
-        reason = str(error.orig).strip().splitlines()[0]
-        if "full" in reason:
-            raise OSError(errno.ENOSPC, f"the database is full: {reason}") from error
-        if reason.startswith(("no such table", "no such column", "table ")):
-            raise TwofoldError(
-                f"the database does not have the schema of this twofold: {reason}",
-                "restore the backup made before the upgrade, or name another --data",
-            ) from error
-        raise StoreUnreachable(
-            f"the database is unreachable: {reason}", "try again; see the server's --database"
-        ) from error

@@ -26,8 +26,8 @@ from sqlalchemy import (
 
 from twofold.artifact import Artifact, Kind
 from twofold.server.model import StoredFile, from_text, to_text
-from twofold.server.store.inserts import insert_missing, inserted_id, make_insert
 from twofold.server.store.schema import blobs, channel_labels, files, labels, projects
+from twofold.server.store.tables.inserts import insert_missing, inserted_id, make_insert
 
 
 @dataclass(frozen=True, slots=True)

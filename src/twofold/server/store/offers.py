@@ -10,8 +10,8 @@ from datetime import datetime
 from sqlalchemy import Connection, bindparam, delete, func, or_, select, update
 
 from twofold.server.model import to_text
-from twofold.server.store.inserts import insert_missing
 from twofold.server.store.schema import offers
+from twofold.server.store.tables.inserts import insert_missing
 
 #: The most rows of one statement.
 _MAX_ROWS = 500

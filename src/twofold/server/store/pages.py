@@ -9,7 +9,6 @@ from datetime import datetime
 from sqlalchemy import Connection, bindparam, delete, func, select, update
 
 from twofold.server.model import Page, from_text, to_text
-from twofold.server.store.inserts import make_insert, upsert
 from twofold.server.store.schema import (
     files,
     labels,
@@ -18,6 +17,7 @@ from twofold.server.store.schema import (
     shard_bodies,
     shards,
 )
+from twofold.server.store.tables.inserts import make_insert, upsert
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,9 +15,9 @@ from twofold.names.version_order import sort_versions
 from twofold.server.model import Channel, Project, StoredFile
 from twofold.server.store.channels import get_channel, get_project
 from twofold.server.store.files import find_file_by_id
-from twofold.server.store.inserts import insert_missing
 from twofold.server.store.schema import descriptions, files, projects, upstream_pins
 from twofold.server.store.search.listings import Listing
+from twofold.server.store.tables.inserts import insert_missing
 
 
 def required_names(artifact: Artifact) -> set[str]:

@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from sqlalchemy import Connection, bindparam, func, select, update
 
 from twofold.server.model import from_text, to_text
-from twofold.server.store.inserts import upsert
 from twofold.server.store.schema import upstream_pages
+from twofold.server.store.tables.inserts import upsert
 from twofold.server.store.upstreams import PYPI, Upstream
 
 #: A time before every other.

@@ -11,13 +11,13 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
 
 from twofold.server.model import to_text
-from twofold.server.store.inserts import insert_missing
 from twofold.server.store.schema import (
     channels,
     upstream_pages,
     upstream_pins,
     upstreams,
 )
+from twofold.server.store.tables.inserts import insert_missing
 
 #: Kinds of upstream: a PyPI-style index, or a conda channel.
 PYPI, CONDA = "pypi", "conda"

@@ -7,6 +7,7 @@ So a request that changes something is refused when the browser says that it com
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -17,6 +18,13 @@ from twofold.errors import TwofoldError
 #: Methods that change nothing (RFC 9110).
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS", "TRACE"}
 
+#: What a public URL may be made of: everything that is written begins with it, unquoted.
+_PUBLIC_URL = re.compile(
+    r"(?P<scheme>https?)://"
+    r"(?P<netloc>(?:[a-z0-9_-]+(?:\.[a-z0-9_-]+)*\.?|\[[0-9a-f:.]+\])(?::(?P<port>[0-9]{1,5}))?)"
+    r"(?P<prefix>(?:/[a-z0-9._~!$&'()*+,;=:@-]*)*)",
+    re.IGNORECASE | re.ASCII,
+)
 _DEFAULT_PORTS = (":80", ":443")
 
 
@@ -47,14 +55,14 @@ def parse_public_url(text: str) -> PublicUrl | None:
     """Parse the setting; None for ''. Raises TwofoldError."""
     if not text:
         return None
-    parts = urlsplit(text)
-    plain = not (parts.query or parts.fragment or parts.username)
-    prefix = parts.path.rstrip("/")
-    if parts.scheme not in ("http", "https") or not parts.hostname or not plain or "%" in prefix:
-        raise TwofoldError(
-            f"'{text}' is not a public URL", "give it as https://host or https://host/prefix"
-        )
-    return PublicUrl(parts.scheme, parts.netloc.lower(), prefix)
+    hint = "give it as https://host or https://host/prefix, in ASCII"
+    found = _PUBLIC_URL.fullmatch(text)
+    if found is None or int(found["port"] or 0) > 65535:
+        raise TwofoldError(f"'{text}' is not a public URL", hint)
+    prefix = found["prefix"].rstrip("/")
+    if any(part in ("", ".", "..") for part in prefix.split("/")[1:]):
+        raise TwofoldError(f"'{text}' is not a public URL: its path is no plain one", hint)
+    return PublicUrl(found["scheme"].lower(), found["netloc"].lower(), prefix)
 
 
 def is_from_another_site(scope: Scope) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -18,6 +19,9 @@ _RETRY_CONFIG: Any = {"max_retries": 3, "retry_timeout": timedelta(seconds=10)}
 
 #: How long a signed address is valid: a client follows a redirect at once.
 SIGNED_FOR = timedelta(minutes=5)
+
+#: Where machines of a cloud ask for keys (link-local, the same in all of them): obstore's last try.
+_MACHINE_KEYS = "//169.254.169.254/"
 
 
 class Bucket:
@@ -36,15 +40,21 @@ class Bucket:
             raise TwofoldError(f"'{url}' has no bucket name", "use s3://bucket/prefix?endpoint=...")
         options: dict[str, Any] = dict(parse_qsl(parts.query))
         endpoint = options.pop("endpoint", None)
+        if endpoint is not None and not re.match("https?://[^/]", endpoint):
+            raise TwofoldError(f"'{endpoint}' is not an endpoint", "give it as https://host:port")
         if endpoint:
             options["endpoint"] = endpoint
             options["virtual_hosted_style_request"] = False
             options["client_options"] = {"allow_http": endpoint.startswith("http://")}
         prefix = parts.path.strip("/") or None
         self._obstore: Any = obstore
-        self._store: Any = S3Store(
-            parts.netloc, prefix=prefix, retry_config=_RETRY_CONFIG, **options
-        )
+        try:
+            self._store: Any = S3Store(
+                parts.netloc, prefix=prefix, retry_config=_RETRY_CONFIG, **options
+            )
+        except obstore.exceptions.BaseError as error:
+            message = f"the bucket's settings are wrong: {str(error).splitlines()[0]}"
+            raise TwofoldError(message, "use s3://bucket/prefix?endpoint=...&region=...") from error
 
     def put(self, sha256: str, path: Path) -> None:
         """Store a file's bytes."""
@@ -142,7 +152,11 @@ class _ErrorTranslator:
         if isinstance(error, (NotFoundError, FileNotFoundError)):
             raise FileNotFoundError(str(error).splitlines()[0]) from error
         if isinstance(error, BaseError):
+            text = str(error).splitlines()[0][:200]
+            hint = "try again; see the server's --objects"
+            if _MACHINE_KEYS in text:
+                text = "there are no keys, and this machine has no role that gives some"
+                hint = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY for the server"
             raise StoreUnreachable(
-                f"the object store failed to {self.verb}: {str(error).splitlines()[0][:200]}",
-                "try again; see the server's --objects",
+                f"the object store failed to {self.verb}: {text}", hint
             ) from error

@@ -11,7 +11,6 @@ from typing import Any
 from sqlalchemy import Connection, Table, delete, func, select, tuple_
 
 from twofold.artifact import Kind
-from twofold.server.store.inserts import make_insert
 from twofold.server.store.schema import (
     channel_download_days,
     channels,
@@ -19,6 +18,7 @@ from twofold.server.store.schema import (
     download_totals,
     files,
 )
+from twofold.server.store.tables.inserts import make_insert
 
 #: A file by its id, or by its channel's name, subdir and filename.
 FileKey = int | tuple[str, str, str]

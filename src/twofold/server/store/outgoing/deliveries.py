@@ -9,8 +9,8 @@ from typing import Any
 from sqlalchemy import Connection, Row, delete, func, insert, or_, select, update
 
 from twofold.server.model import from_text, to_text
-from twofold.server.store.inserts import inserted_id
 from twofold.server.store.outgoing.webhooks import Webhook, to_webhook
+from twofold.server.store.tables.inserts import inserted_id
 from twofold.server.store.tables.webhooks import deliveries, webhooks
 
 

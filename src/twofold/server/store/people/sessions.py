@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from twofold.server.model import Session, from_text, to_text
-from twofold.server.store.inserts import inserted_id
+from twofold.server.store.tables.inserts import inserted_id
 from twofold.server.store.tables.people import sessions
 
 

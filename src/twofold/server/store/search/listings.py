@@ -15,9 +15,9 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, delete, func, select
 
 from twofold.server.model import from_text, to_text
-from twofold.server.store.inserts import upsert
 from twofold.server.store.schema import project_listings, projects, store_state
 from twofold.server.store.search.text_index import get_text_index
+from twofold.server.store.tables.inserts import upsert
 
 #: The row of `store_state` that says by which rules the rows were made.
 MARK = "search-index"
