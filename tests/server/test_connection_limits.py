@@ -16,10 +16,13 @@ from urllib.parse import urlsplit
 
 import pytest
 import requests
+import trustme
 
 from tests.factories.packages import make_wheel, sha256_of
 from tests.server.conftest import Place, serve
-from twofold.server.http_protocol import MAX_PIPELINED, ConnectionLimits, parse_proxies
+from twofold.server.client_address import one_client, plain_address
+from twofold.server.connections.http_protocol import MAX_PIPELINED
+from twofold.server.connections.limits import ConnectionLimits, parse_proxies
 
 
 @contextmanager
@@ -147,6 +150,38 @@ def test_connections_without_a_request_make_room_for_others(place: Place) -> Non
         assert place.get("/healthz").status_code == 200
         waiting[0].settimeout(10)
         assert read_answer(waiting[0]) == b""
+
+
+def test_connections_without_a_handshake_make_room_for_others(place: Place, tmp_path: Path) -> None:
+    authority, pem, bundle = trustme.CA(), tmp_path / "own.pem", tmp_path / "ca.pem"
+    authority.issue_cert("localhost").private_key_and_cert_chain_pem.write_to_path(str(pem))
+    authority.cert_pem.write_to_path(str(bundle))
+    place.settings = replace(
+        place.settings, connections_per_address=8, trusted_proxies=(), tls_certificate=pem
+    )
+    with serve(place), ExitStack() as stack:
+        waiting = [stack.enter_context(connect(place)) for _ in range(20)]
+        for client in waiting[10:]:
+            client.sendall(b"\x16\x03\x01\x02\x00\x01")
+        for _ in range(3):
+            answer = requests.get(f"{place.url}/healthz", verify=str(bundle), timeout=20)
+            assert answer.status_code == 200
+        waiting[0].settimeout(10)
+        assert read_answer(waiting[0]) == b""
+
+
+@pytest.mark.parametrize(
+    ("address", "plain", "client"),
+    [
+        ("192.0.2.1", "192.0.2.1", "192.0.2.1"),
+        ("::ffff:192.0.2.1", "192.0.2.1", "192.0.2.1"),
+        ("2001:db8:1:2:3::4", "2001:db8:1:2:3::4", "2001:db8:1:2::/64"),
+        ("fe80::1%eth0", "fe80::1%eth0", "fe80::/64"),
+        ("", "", ""),
+    ],
+)
+def test_a_network_of_ipv6_addresses_is_one_client(address: str, plain: str, client: str) -> None:
+    assert (plain_address(address), one_client(address)) == (plain, client)
 
 
 def test_busy_connections_stay_and_one_more_is_refused(place: Place) -> None:

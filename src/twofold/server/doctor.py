@@ -19,7 +19,7 @@ from urllib.parse import quote, urlsplit
 from urllib.request import Request, urlopen
 
 from twofold.errors import TwofoldError
-from twofold.server.http_protocol import parse_proxies
+from twofold.server.connections.limits import parse_proxies
 from twofold.server.model import now
 from twofold.server.settings import Settings
 from twofold.server.store import Blobs, Database, audit

@@ -20,17 +20,14 @@ import uvicorn
 from twofold.errors import TwofoldError
 from twofold.server.app import Application, create_app
 from twofold.server.auth import accounts
-from twofold.server.http_protocol import (
-    ConnectionLimits,
-    HttpProtocol,
-    parse_proxies,
-    raise_file_limit,
-)
+from twofold.server.connections.http_protocol import HttpProtocol
+from twofold.server.connections.limits import ConnectionLimits, parse_proxies, raise_file_limit
+from twofold.server.connections.slow_readers import SlowReaders
+from twofold.server.connections.tls import TlsProtocol
 from twofold.server.registry import maintenance
 from twofold.server.registry.deferred_conversion import resume_conversions
 from twofold.server.registry.webhooks.sender import WebhookSender
 from twofold.server.settings import Settings
-from twofold.server.slow_readers import SlowReaders
 from twofold.server.web.fast_path import FastPath
 from twofold.server.web.origin import parse_public_url
 
@@ -70,7 +67,7 @@ def serve(settings: Settings, ready: Callable[[str, str | None], None]) -> None:
     """
     _log_to_stderr()
     sys.setswitchinterval(SWITCH_SECONDS)
-    _check_certificate(settings)
+    load_certificate(settings)
     listener = bind(settings.host, settings.port)
     try:
         app = create_app(settings)
@@ -92,12 +89,12 @@ def serve(settings: Settings, ready: Callable[[str, str | None], None]) -> None:
         listener.close()
 
 
-def _check_certificate(settings: Settings) -> None:
-    """Check that certificate and key can be read and match. Raises TwofoldError."""
+def load_certificate(settings: Settings) -> ssl.SSLContext | None:
+    """Return what TLS needs, None without a certificate. Raises TwofoldError."""
     if settings.tls_certificate is None:
         if settings.tls_key is not None:
             raise TwofoldError("a key without its certificate", "give --tls-cert too")
-        return
+        return None
     hint = "give a certificate with --tls-cert and its key with --tls-key, both PEM"
     for path in (settings.tls_certificate, settings.tls_key):
         if path is not None and not path.is_file():
@@ -110,6 +107,7 @@ def _check_certificate(settings: Settings) -> None:
         raise TwofoldError(
             f"not a certificate with its key: {error.reason}", hint, where
         ) from error
+    return context
 
 
 def make_config(app: Application, settings: Settings) -> uvicorn.Config:
@@ -129,12 +127,17 @@ def make_config(app: Application, settings: Settings) -> uvicorn.Config:
         exempt=parse_proxies(settings.trusted_proxies),
         slow_readers=SlowReaders(settings.send_timeout),
     )
+    protocol = partial(HttpProtocol, limits=limits)
+    context = load_certificate(settings)
+
+    def over_tls(**options: Any) -> TlsProtocol:
+        assert context is not None
+        return TlsProtocol(partial(protocol, **options), context, limits)
+
     return uvicorn.Config(
         fast_path,
-        http=cast(Any, partial(HttpProtocol, limits=limits)),
+        http=cast(Any, protocol if context is None else over_tls),
         forwarded_allow_ips=list(settings.trusted_proxies),
-        ssl_certfile=settings.tls_certificate,
-        ssl_keyfile=settings.tls_key,
         ws="none",
         lifespan="off",
         access_log=False,

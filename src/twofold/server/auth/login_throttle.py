@@ -1,9 +1,10 @@
 """Rate limit for failed logins (429).
 
 Counted in the store, so over all its servers, by the client's address and the user's name together,
-and for names that no user has by the address alone. So wrong passwords for others never lock out a
-user behind the same address, nor does anybody at another address. Nothing is written for a right
-password that no wrong one went before. Tokens are 190 random bits and need no such guard.
+and for names that no user has by the address alone; a network of IPv6 addresses counts as one. So
+wrong passwords for others never lock out a user behind the same address, nor does anybody at
+another address. Nothing is written for a right password that no wrong one went before. Tokens are
+190 random bits and need no such guard.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from twofold.errors import Refused
+from twofold.server.client_address import one_client
 from twofold.server.model import now
 from twofold.server.store import Database, accounts
 from twofold.server.store.database import AdvisoryLock, acquire_lock
@@ -40,10 +42,11 @@ class LoginThrottle:
     @contextmanager
     def attempt(self, address: str, user: str) -> Iterator[None]:
         """Wrap the check of a password. Raises Refused (429) after too many failures."""
-        own = _hash_key(address, user)
+        client = one_client(address)
+        own = _hash_key(client, user)
         most = {own: MAX_FOR_USER}
         if not self._is_known(user):
-            most[_hash_key(address)] = MAX_FROM_ADDRESS
+            most[_hash_key(client)] = MAX_FROM_ADDRESS
         with self._count(own, most, "invalid-login"):
             yield
 

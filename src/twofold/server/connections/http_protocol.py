@@ -7,100 +7,20 @@ connections, so that one client could take all memory, or all files, without a l
 from __future__ import annotations
 
 import asyncio
-import sys
-from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass, field
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from collections.abc import Callable
 from typing import Any, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from twofold.errors import Refused, TwofoldError
-from twofold.server.slow_readers import SlowReaders
+from twofold.errors import Refused
+from twofold.server.client_address import plain_address
+from twofold.server.connections.limits import ConnectionLimits
 from twofold.server.web.error_responses import REASON_HEADER, problem_response
 from twofold.server.web.request_body import MIN_BYTES_PER_SECOND
 
 #: Requests of one connection that may wait for the response before them. uvicorn reads on while
 #: they wait, so that a client who reads no response had them all kept.
 MAX_PIPELINED = 32
-
-#: The most connections: half of the files that the process may open, or this where that is unknown.
-DEFAULT_CONNECTIONS = 500
-
-
-@dataclass
-class ConnectionLimits:
-    """The limits of one server, and its connections.
-
-    `max_head` is the size of a request line with its headers (bytes), `head_timeout` the time until
-    they are complete (seconds). When there are too many connections, the oldest that waits for a
-    request makes room; without one, the new connection is refused. `exempt` are addresses of
-    proxies, from which everybody's requests come.
-    """
-
-    max_head: int = 64 << 10
-    head_timeout: float = 30.0
-    per_address: int = 256
-    total: int = DEFAULT_CONNECTIONS
-    exempt: tuple[IPv4Network | IPv6Network, ...] = ()
-    slow_readers: SlowReaders = field(default_factory=SlowReaders)
-    _by_address: Counter[str] = field(default_factory=Counter)
-    _waiting: dict[HttpProtocol, None] = field(default_factory=dict)
-
-    def admit(self, protocol: HttpProtocol) -> bool:
-        """Count a new connection; False when it has to be refused."""
-        address = protocol.address
-        full = self._by_address.total() >= self.total
-        full_here = self._by_address[address] >= self.per_address and not self._is_exempt(address)
-        self._by_address[address] += 1
-        if not (full or full_here):
-            return True
-        rivals = (one for one in self._waiting if full or one.address == address)
-        oldest = next(rivals, None)
-        if oldest is not None:
-            oldest.give_way()
-        return oldest is not None
-
-    def _is_exempt(self, address: str) -> bool:
-        return bool(address) and any(ip_address(address) in one for one in self.exempt)
-
-    def forget(self, protocol: HttpProtocol) -> None:
-        """Stop counting a connection that was closed."""
-        self._by_address[protocol.address] -= 1
-        if self._by_address[protocol.address] <= 0:
-            del self._by_address[protocol.address]
-        self._waiting.pop(protocol, None)
-
-    def set_waiting(self, protocol: HttpProtocol, waits: bool) -> None:
-        """Record whether a connection waits for a request."""
-        self._waiting.pop(protocol, None)
-        if waits:
-            self._waiting[protocol] = None
-
-
-def parse_proxies(texts: Iterable[str]) -> tuple[IPv4Network | IPv6Network, ...]:
-    """Parse addresses and networks of proxies; `*` is every one. Raises TwofoldError."""
-    try:
-        named = [text.strip() for text in texts]
-        every = ["0.0.0.0/0", "::/0"] if "*" in named else named
-        return tuple(ip_network(text, strict=False) for text in every)
-    except ValueError as error:
-        raise TwofoldError(str(error), "give an address or a network, as 10.0.0.0/8") from error
-
-
-def raise_file_limit() -> int:
-    """Raise the limit of open files as far as allowed; return how many connections fit."""
-    if sys.platform == "win32":
-        return DEFAULT_CONNECTIONS
-    import resource
-
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = 65536 if hard == resource.RLIM_INFINITY else min(hard, 65536)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-        soft = wanted
-    return DEFAULT_CONNECTIONS if soft == resource.RLIM_INFINITY else max(8, soft // 2)
 
 
 class HttpProtocol(HttpToolsProtocol):
@@ -110,6 +30,7 @@ class HttpProtocol(HttpToolsProtocol):
         super().__init__(*args, **options)
         self.limits = limits
         self.address = ""
+        self.before_counted: Callable[[], None] = lambda: None  # ends the count of a handshake
         self.written = 0  # bytes of responses handed to the transport
         self._refusal = Refused("malformed-http", "The request is not HTTP that can be read")
         self._deadline: asyncio.TimerHandle | None = None
@@ -123,8 +44,11 @@ class HttpProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Admit the connection, or refuse it."""
         super().connection_made(transport)
-        self.address = self.client[0] if self.client else ""
+        if self.client:
+            self.client = plain_address(self.client[0]), self.client[1]
+            self.address = self.client[0]
         self.limits.slow_readers.watch(self)
+        self.before_counted()
         if not self.limits.admit(self):
             text = "There are too many connections"
             self._refusal = Refused("too-many-connections", text, "close some", 503)
