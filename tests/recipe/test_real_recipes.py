@@ -90,6 +90,23 @@ def test_the_mistakes_of_a_recipe_that_is_skipped_do_not_matter(tmp_path: Path) 
         read(tmp_path, HEAD + "build:\n  skip: true  # [win]\n" + needs)
 
 
+@pytest.mark.parametrize(
+    ("written", "read_as"),
+    [
+        ('"dask[complete]"', "dask"),
+        ("typer[all]", "typer"),
+        ("a[x-y, z] >=1", "a >=1"),
+        ("'a[build=x]'", "a[build=x]"),
+    ],
+)
+def test_extras_are_left_out_as_conda_reads_them(
+    tmp_path: Path, written: str, read_as: str
+) -> None:
+    recipe = read(tmp_path, f"{HEAD}requirements:\n  run:\n    - {written}\n")
+    assert [line.text for line in recipe.outputs[0].requirements.run] == [read_as]
+    assert bool(recipe.remarks) == ("[build" not in written)
+
+
 def test_a_build_string_may_follow_a_pin(tmp_path: Path) -> None:
     pin = "{{ pin_subpackage('sample', max_pin='x.x') }} mpi_mpich_*"
     recipe = read(tmp_path, f"{HEAD}build:\n  script: make\n  run_exports:\n    - {pin}\n")

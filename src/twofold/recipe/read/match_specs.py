@@ -6,6 +6,8 @@ import re
 
 #: Names of packages; a call such as pin_subpackage() stands for one with its versions.
 SPEC = re.compile(r"(?:[\w./-]+::)?[A-Za-z0-9_\ue002][\w.\ue002\ue003+-]*")
+#: `name[extra]` of pip: conda reads the name alone.
+EXTRAS = re.compile(r"(?<=\w)\[[\w., -]*\](?= |$)", re.ASCII)
 #: `name 1.2`: conda-build takes it for `1.2.*`, and rattler-build refuses it.
 BARE_VERSION = re.compile(r"([\w.-]+) ([\w.-]+)", re.ASCII)
 #: Python's pin follows from the package's Python; numpy's is resolved once the host is known.

@@ -18,6 +18,7 @@ from twofold.recipe.read import known_keys
 from twofold.recipe.read.jinja_modules import BUILD_FOLDER
 from twofold.recipe.read.match_specs import (
     BARE_VERSION,
+    EXTRAS,
     SPEC,
     X_X,
     add_star,
@@ -109,11 +110,8 @@ class SectionReader:
                 made.append(replace(line, text=line.text[found.end() :] or "."))
                 continue
             if found and found["name"] not in folders:
-                self.add_problem(
-                    f"'{line.text}' is in a folder that is only known while a script runs",
-                    line,
-                    f"write a path relative to ${folders[0]}",
-                )
+                message = f"'{line.text}' is in a folder that is only known while a script runs"
+                self.add_problem(message, line, f"write a path relative to ${folders[0]}")
             made.append(line)
         return tuple(made)
 
@@ -268,6 +266,8 @@ class SectionReader:
             if text in also:
                 made.append(replace(line, text=also[text]))
                 continue
+            if not self.is_v1 and text != (text := EXTRAS.sub("", text)):
+                self.add_remark(f"'{line.text}' is read as '{text}': conda has no extras", line)
             found = SPEC.match(text)
             rest = text[found.end() :].strip() if found else ""
             if not found or not is_constraint(found.group(0), rest):
