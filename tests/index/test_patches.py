@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import msgpack
+import pytest
 import zstandard
 
 from tests.conftest import CommandResult
 from tests.factories.artifacts import write_conda
 from twofold.conda_metadata import CondaPackage
-from twofold.index.patches import apply_patches
+from twofold.errors import BadFile
+from twofold.index.patches import apply_patches, read_patches
 
 INSTRUCTIONS = {
     "patch_instructions_version": 1,
@@ -92,3 +95,57 @@ def test_records_stay_as_they_are_where_patches_are_applied() -> None:
     patched = apply_patches(records, INSTRUCTIONS)
     assert patched.changed["a-1.0-py_0.conda"]["depends"] == ["python >=3.9"]
     assert records == {"a-1.0-py_0.conda": {"depends": ["python"]}}
+
+
+@pytest.mark.parametrize(
+    ("written", "message"),
+    [
+        ([], "not an object"),
+        ({"packages": []}, "'packages' is not a map of file names to keys"),
+        ({"packages.conda": {"a-1.0-py_0.conda": None}}, "'packages.conda' is not a map"),
+        ({"remove": "a-1.0-py_0.conda"}, "'remove' is not a list of file names"),
+        ({"revoke": [1]}, "'revoke' is not a list of file names"),
+        ({"patch_instructions_version": "1"}, "not of version 1"),
+        ({"packages": {"a-1.0-py_0.tar.bz2": {"depends": "x"}}}, "'depends' a value that cannot"),
+        ({"packages": {"a-1.0-py_0.tar.bz2": {"depends": ["x >=,"]}}}, "'x >=,' has a version"),
+        ({"packages": {"a-1.0-py_0.tar.bz2": {"name": "z"}}}, "'name', which describes the file"),
+        ({"packages": {"a-1.0-py_0.tar.bz2": {"sha256": "z"}}}, "'sha256', which describes"),
+        ({"packages": {"a-1.0-py_0.tar.bz2": {"timestamp": float("inf")}}}, "'timestamp' a value"),
+        ("raise KeyError('x')", "_patch_repodata failed for noarch: KeyError: 'x'"),
+        ("return {'remove': {1}}", "set is not JSON serializable"),
+        ("(", "the file cannot be run: SyntaxError"),
+    ],
+)
+def test_instructions_that_would_spoil_the_channel_are_refused_with_their_place(
+    tmp_path: Path, written: object, message: str
+) -> None:
+    path = tmp_path / "hotfix.py"
+    if isinstance(written, str):
+        path.write_text(f"def _patch_repodata(repodata, subdir):\n    {written}\n", "utf-8")
+    else:
+        path = tmp_path / "patches"
+        (path / "noarch").mkdir(parents=True)
+        (path / "noarch" / "patch_instructions.json").write_text(json.dumps(written), "utf-8")
+    records = {"a-1.0-py_0.conda": {"name": "a", "version": "1.0", "build": "py_0"}}
+    with pytest.raises(BadFile, match=re.escape(message)) as refused:
+        apply_patches(records, read_patches(path)("noarch", {"packages": {}}))
+    assert refused.value.problems[0].where
+
+
+@pytest.mark.parametrize("ending", [".conda", ".tar.bz2"])
+def test_a_package_has_the_instructions_of_every_subdir(tmp_path: Path, ending: str) -> None:
+    files = {"noarch/patch_instructions.json": b'{"remove": ["a"], "revoke": null}'}
+    made = write_conda(tmp_path, CondaPackage("patches", "1"), files, ending)
+    patches = read_patches(made)
+    assert patches("noarch", {}) == {"remove": ["a"]}
+    assert patches("linux-64", {}) == {}
+
+
+def test_null_removes_a_key_and_maps_are_merged_as_by_conda_index() -> None:
+    names = ("a-1-0.conda", "a-1-0.tar.bz2")
+    own = {"name": "a", "version": "1", "build": "0", "build_number": 0, "depends": ["x"]}
+    records = {name: {**own, "license": "MIT", "extra_depends": {"a": ["q"]}} for name in names}
+    keys = {"license": None, "extra_depends": {"b": ["z"]}}
+    given = {"packages": {names[1]: keys}, "packages.conda": {names[1]: {"depends": []}}}
+    changed = apply_patches(records, given).changed
+    assert changed == {key: {**own, "extra_depends": {"a": ["q"], "b": ["z"]}} for key in names}

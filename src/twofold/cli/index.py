@@ -33,8 +33,8 @@ def parser() -> argparse.ArgumentParser:
         "--patches",
         type=Path,
         metavar="PATH",
-        help="correct records: a folder with SUBDIR/patch_instructions.json, or a Python file\n"
-        "with _patch_repodata(repodata, subdir), as conda-index has them",
+        help="correct records: a folder or a conda package with SUBDIR/patch_instructions.json,\n"
+        "or a Python file with _patch_repodata(repodata, subdir), as conda-index has them",
     )
     return made
 

@@ -31,7 +31,8 @@ ALIASES = {
 _WITHOUT_EFFECT = str.split(
     "preserve_egg_dir osx_is_app disable_pip no_link include_recipe skip_compile_pyc pin_depends "
     "force_use_keys force_ignore_keys error_overdepending error_overlinking activate_in_script "
-    "use_local noarch_python_build_age python_version_independent msvc_compiler rpaths_patcher"
+    "use_local noarch_python_build_age python_version_independent msvc_compiler rpaths_patcher "
+    "ignore_verify_codes no_move_top_level_workdir_loops"
 )
 _READ = str.split(
     "number string script noarch noarch_python skip script_env entry_points run_exports"
