@@ -120,6 +120,62 @@ WRITTEN: dict[str, dict[str, str]] = {
         "pyproject.toml": f'{PDM}{DYNAMIC}\n[tool.pdm.version]\nsource = "file"\npath = "d/v.py"\n',
         "d/v.py": CODE,
     },
+    "flit, by another name": {
+        "pyproject.toml": f"{FLIT}{DYNAMIC}",
+        "demo_pkg/__init__.py": '"""__version__ = "0.5" here\n"""\nV = u"1.0.0"\n__version__ = V\n',
+    },
+    "flit, from another module": {
+        "pyproject.toml": f"{FLIT}{DYNAMIC}",
+        "demo_pkg/__init__.py": "from . import b\nfrom .a import *\n\n__version__ = b.NUMBER\n",
+        "demo_pkg/a.py": '__version__ = "2"\n',
+        "demo_pkg/b.py": 'NUMBER: str = (\n    """1.0.0"""\n)\n',
+    },
+    "setuptools, in a folder of its own": {
+        "pyproject.toml": f'{SETUPTOOLS}{DYNAMIC}\n[tool.setuptools]\nversion = ""\n'
+        'package-dir = {demo_pkg = "code/py"}\ndynamic.version.attr = "demo_pkg.v.V"\n',
+        "code/py/v.py": '\ufeffV = __version__ = "1.0.0"\n',
+    },
+    "setup.cfg on Windows": {"setup.cfg": CONFIG.format("1.0.0").replace("version =", "Version:")},
+    "setup.py, with a comment": {
+        "setup.py": SETUP.format("check(version='9', x=1)\n", '"1.0.0"  # the version\n')
+    },
+    "setup.py, from a dictionary": {
+        "setup.py": "from setuptools import setup\n\n# version='0.1'\n"
+        "ABOUT = {'name': 'demo-pkg', 'version': '1.0.0'}\nsetup(**ABOUT)\n"
+    },
+    "hatch, by its code": {
+        "pyproject.toml": f"{HATCH}{DYNAMIC}\n[tool.hatch.version]\nsource = 'code'\n"
+        "path = 'v.py'\nexpression = 'number'\n",
+        "v.py": "number = '1.0.0'\n",
+    },
+    "hatch, by npm's file": {
+        "pyproject.toml": f"{HATCH}{DYNAMIC}\n[tool.hatch.version]\nsource = 'nodejs'\n",
+        "package.json": '{"dependencies": {"version": "9"}, "version": "1.0.0"}\n',
+    },
+    "maturin, of a workspace": {
+        "pyproject.toml": f"{DYNAMIC}[tool.maturin]\nmanifest-path = 'rust/Cargo.toml'\n",
+        "rust/Cargo.toml": "[package]\nname = 'demo_rs'\nversion.workspace = true\n",
+        "Cargo.toml": '[workspace.package]\nversion = "1.0.0"\n',
+        "Cargo.lock": '[[package]]\nname = "demo_rs"\nversion = "1.0.0"\n',
+    },
+    "meson": {
+        "pyproject.toml": f"{use('mesonpy', 'meson-python')}{DYNAMIC}",
+        "meson.build": "project('demo', ['c'], meson_version: '>=1.1',\n  version : '1.0.0')\n",
+    },
+    "scikit-build-core": {
+        "pyproject.toml": f"{DYNAMIC}[tool.scikit-build.metadata.version]\n"
+        'provider = "scikit_build_core.metadata.regex"\ninput = "CMakeLists.txt"\n'
+        "regex = 'VERSION (?P<value>[0-9.]+)'\n",
+        "CMakeLists.txt": "project(demo VERSION 1.0.0)\n",
+    },
+    "a recipe, by a variable": {
+        "recipe.yaml": 'recipe:\n  "name": demo-pkg\n  "version": ${{ number }}\n'
+        "context:\n  number: 1.0.0\n"
+    },
+    "a template, by a variable": {
+        "meta.yaml": '{% set RELEASE = "1.0.0" %}\npackage:\n  name: demo-pkg\n'
+        "  # of the tag\n  version: {{ RELEASE }}  # [linux]\n"
+    },
 }
 
 UV_LOCK = """version = 1
@@ -229,6 +285,9 @@ def test_lock_files_recipes_and_the_citation_follow(tmp_path: Path) -> None:
         "recipe/recipe.yaml": f"{recipe}build:\n  number: 3\n",
         "conda/meta.yaml": meta,
         "CITATION.cff": "cff-version: 1.2.0\nversion: 1.0.0\n",
+        "codemeta.json": '{"version": "1.0.0", "softwareVersion": "1.0.0"}',
+        "docs/conf.py": 'release = "1.0.0"\nversion = "1.0"\n',
+        "pixi.toml": '[workspace]\nversion = "1.0.0"\n',
     }
     root = write(tmp_path, files)
     for change in plan_version(root, "1.0.1").changes:
@@ -245,6 +304,38 @@ def test_lock_files_recipes_and_the_citation_follow(tmp_path: Path) -> None:
     assert (root / "recipe/recipe.yaml").read_text() == changed
     assert (root / "conda/meta.yaml").read_text() == meta.replace("1.0.0", "1.0.1")
     assert (root / "CITATION.cff").read_text() == "cff-version: 1.2.0\nversion: 1.0.1\n"
+    for name in ("codemeta.json", "docs/conf.py", "pixi.toml"):
+        assert (root / name).read_text() == files[name].replace("1.0.0", "1.0.1")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "written"),
+    [("rc", "1.0.1-rc.1"), ("dev", "1.0.1-dev.0"), ("post", "1.0.0-post.0"), ("2", "2.0.0")],
+)
+def test_cargo_gets_the_version_in_the_form_it_reads(
+    wanted: str, written: str, tmp_path: Path
+) -> None:
+    root = write(tmp_path, WRITTEN["maturin, of a workspace"])
+    for change in plan_version(root, wanted).changes:
+        change.apply()
+    for name in ("Cargo.toml", "Cargo.lock"):
+        assert f'version = "{written}"\n' in (root / name).read_text()
+    assert plan_version(root, "current").changes == ()
+
+
+def test_a_tuple_of_numbers_stays_one(tmp_path: Path) -> None:
+    files = WRITTEN["setuptools, in a folder of its own"] | {"code/py/v.py": "V = (1, 0, 0)\n"}
+    root = write(tmp_path, files)
+    for wanted, tuple_of in (("1.2.0", "(1, 2, 0)"), ("1.2.1rc1", '(1, 2, "1rc1")')):
+        for change in plan_version(root, wanted).changes:
+            change.apply()
+        assert (root / "code/py/v.py").read_text() == f"V = {tuple_of}\n"
+
+
+def test_a_version_of_a_recipe_that_is_computed_is_left_alone(tmp_path: Path) -> None:
+    recipe = '{% set major = "1" %}\npackage:\n  name: a\n  version: {{ major }}.0\n'
+    with pytest.raises(TwofoldError, match="no version was found"):
+        plan_version(write(tmp_path, {"meta.yaml": recipe}), "minor")
 
 
 def test_a_lock_file_of_the_workspace_above_follows(tmp_path: Path) -> None:

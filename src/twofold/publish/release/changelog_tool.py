@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from twofold.errors import SubprocessFailed, TwofoldError
-from twofold.publish.release.version_places import parse_toml, read_text
+from twofold.publish.release.version_place import parse_toml, read_text
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from twofold.names import normalize_name
-from twofold.publish.release.version_places import VersionPlace, read_text
+from twofold.publish.release.version_place import VersionPlace, read_text
 
 
 def find_locked(root: Path, name: str) -> Iterator[VersionPlace]:

@@ -12,14 +12,8 @@ from packaging.version import InvalidVersion, Version
 
 from twofold.errors import Problem, ProjectErrors, TwofoldError
 from twofold.publish.release.lock_files import compute_pixi_hash, find_locked
-from twofold.publish.release.version_places import (
-    VersionPlace,
-    WrittenVersion,
-    find_copies,
-    find_version,
-    parse_toml,
-    read_text,
-)
+from twofold.publish.release.version_place import VersionPlace, parse_toml, read_text
+from twofold.publish.release.version_places import WrittenVersion, find_copies, find_version
 from twofold_build.atomic import remove_leftovers, write_atomically
 
 #: What raises a version by a word: its parts, its phases before a release, and what follows one.
@@ -250,7 +244,7 @@ def _make_changes(places: Sequence[VersionPlace], new: str) -> list[FileChange]:
     for path, own in by_path.items():
         text = own[0].text
         for place in sorted(own, key=lambda place: -place.start):
-            text = text[: place.start] + new + text[place.end :]
+            text = text[: place.start] + place.render(new) + text[place.end :]
         before = own[0].text.encode("utf-8", errors="surrogateescape")
         changes.append(FileChange(path, before, text.encode("utf-8", errors="surrogateescape")))
     return changes

@@ -25,7 +25,8 @@ from twofold.publish.release.version import (
     list_version_tags,
     read_version,
 )
-from twofold.publish.release.version_places import find_version, parse_toml, read_text
+from twofold.publish.release.version_place import parse_toml, read_text
+from twofold.publish.release.version_places import find_version
 from twofold_build.atomic import write_atomically
 
 _WHERE = "pyproject.toml: [tool.twofold.workspace]"
