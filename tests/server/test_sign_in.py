@@ -23,7 +23,9 @@ from tests.factories.packages import make_conda, make_wheel
 from tests.server.conftest import Place, new_place, serve
 from twofold.errors import Refused
 from twofold.server.auth import accounts, second_factor, sessions
+from twofold.server.auth.login_throttle import MAX_FROM_ADDRESS, LoginThrottle
 from twofold.server.auth.sessions import SignIn
+from twofold.server.auth.tokens import new_token
 from twofold.server.model import Action, User
 from twofold.server.registry import administration
 from twofold.server.settings import SessionLimits, Settings
@@ -310,6 +312,17 @@ def test_ten_wrong_passwords_are_enough(place: Place, new_user: Callable[..., Us
     ]
     assert statuses == [401] * 10 + [429]
     assert person.sign_in(user.name, PASSWORD).status_code == 429
+    assert person.sign_in("owner", new_token()).status_code == 401
+
+
+def test_wrong_passwords_keep_no_token_out(place: Place) -> None:
+    throttle, wrong = LoginThrottle(place.registry.database), Refused("invalid-login", "wrong")
+    for number in range(MAX_FROM_ADDRESS):
+        with pytest.raises(Refused), throttle.attempt("127.0.0.1", f"no{number}"):
+            raise wrong
+    person = Person(place.url)
+    assert person.sign_in("nobody", "wrong").status_code == 429
+    assert person.sign_in("owner", place.token).ok and person.is_signed_in
 
 
 def set_up_second_factor(person: Person) -> tuple[pyotp.TOTP, list[str]]:

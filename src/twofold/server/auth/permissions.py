@@ -70,15 +70,20 @@ def check_password(db: Connection, user: str, password: str, at: datetime) -> Ac
 
     Raises Refused (401).
     """
-    if password.startswith(tokens.PREFIX):
+    if tokens.is_well_formed(password):
         found = accounts.find_token(db, tokens.hash_token(password))
         if found and found[1].name == user:
             return _identify_by_token(db, password, at)
+        raise _refuse_login()
     known = accounts.find_user(db, user)
     matches = tokens.is_password_right(password, accounts.get_password_hash(db, user))
     if matches and known and not known.disabled:
         return Actor(known)
-    raise Refused(
+    raise _refuse_login()
+
+
+def _refuse_login() -> Refused:
+    return Refused(
         "invalid-login",
         "Invalid user name or password",
         "a user without a password logs in with a token in its place",

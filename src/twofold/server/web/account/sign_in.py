@@ -6,6 +6,7 @@ that token. Each sign-in begins a new session and ends the browser's earlier one
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from urllib.parse import quote
 
 from starlette.requests import Request
@@ -13,7 +14,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from twofold.errors import Refused
-from twofold.server.auth import accounts, second_factor, sessions
+from twofold.server.auth import accounts, second_factor, sessions, tokens
 from twofold.server.auth.login_throttle import LoginThrottle
 from twofold.server.auth.sessions import HALF, ISSUER, SignIn
 from twofold.server.model import Actor
@@ -88,7 +89,9 @@ def _check_password(request: Request, user: str, password: str) -> Actor:
     """Return who this is. Raises Refused (401, 403, 429)."""
     throttle: LoginThrottle = request.app.state.throttle
     registry = get_registry(request)
-    with throttle.attempt(request.client.host if request.client else "", user):
+    address = request.client.host if request.client else ""
+    guess = not tokens.is_well_formed(password)
+    with throttle.attempt(address, user) if guess else nullcontext():
         actor = accounts.check_password(registry, user, password)
     if actor.token is None or actor.user is None:
         return actor
