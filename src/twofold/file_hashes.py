@@ -8,6 +8,10 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 
 class FileHasher:
     """Hashes a file whose bytes pass by."""
@@ -34,10 +38,30 @@ def compute_hashes(data: bytes) -> tuple[int, str, str]:
     return len(data), hashlib.sha256(data).hexdigest(), md5.hexdigest()
 
 
+#: From this size (bytes) a file is hashed by two threads: MD5 takes longer than SHA-256.
+_TWO_THREADS = 16 << 20
+
+
 def compute_file_hashes(path: Path) -> tuple[int, str, str]:
-    """Return size in bytes, SHA-256 and MD5 (lower-case hex) of a file, in one pass."""
+    """Return size in bytes, SHA-256 and MD5 (lower-case hex) of a file."""
     hasher = FileHasher()
+    if path.stat().st_size < _TWO_THREADS:
+        _feed(path, hasher.update)
+        return hasher.finish()
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(1) as other:
+        fed = other.submit(_feed, path, hasher.md5.update)
+        hasher.size = _feed(path, hasher.sha256.update)
+        fed.result()
+    return hasher.finish()
+
+
+def _feed(path: Path, update: Callable[[bytes], None]) -> int:
+    """Give a file to a hash, which lets other threads run meanwhile; return its size in bytes."""
+    size = 0
     with path.open("rb") as stream:
         while block := stream.read(1 << 20):
-            hasher.update(block)
-    return hasher.finish()
+            update(block)
+            size += len(block)
+    return size

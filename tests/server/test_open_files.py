@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -70,3 +72,28 @@ def test_a_blob_is_deleted_while_it_is_read(tmp_path: Path) -> None:
     received = next(chunks)
     blobs.delete(digest)
     assert received + b"".join(chunks) == source.read_bytes()
+
+
+@pytest.mark.parametrize("has_links", [True, False])
+def test_a_taken_file_stays_when_its_first_name_goes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_links: bool
+) -> None:
+    if not has_links:  # as on a disk without links
+
+        def refuse(_source: Path, _target: Path) -> None:
+            raise OSError
+
+        monkeypatch.setattr(os, "link", refuse)
+    source = tmp_path / "source"
+    source.write_bytes(b"y" * 3_000)
+    os.utime(source, (1, 1))
+    digest = hashlib.sha256(source.read_bytes()).hexdigest()
+    blobs = Blobs(str(tmp_path / "blobs"))
+    for _ in range(2):  # the second time it is there
+        with blobs.flushing(source):
+            blobs.take(digest, source)
+    source.unlink()
+    assert blobs.read(digest) == b"y" * 3_000
+    (stored,) = blobs.list_all()
+    assert stored.written_at.timestamp() > time.time() - 600  # new for garbage collection
+    assert not blobs.list_leftovers(datetime.now(UTC))

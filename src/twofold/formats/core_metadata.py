@@ -108,19 +108,20 @@ def parse_metadata(data: bytes, where: str = "METADATA") -> CoreMetadata:
     except UnicodeDecodeError as error:
         raise BadFile("the metadata are not UTF-8", f"byte {error.start}", where) from error
     head, _, body = text.replace("\r\n", "\n").partition("\n\n")
-    fields: dict[str, list[str]] = {}
-    values: list[str] = []
+    folded: dict[str, list[list[str]]] = {}
+    value_lines: list[str] = []
     for line in head.split("\n"):
         if line[:1] in (" ", "\t"):
-            if not values:
+            if not value_lines:
                 raise BadFile("the metadata begin with a continuation line", where=where)
-            values[-1] += "\n" + _unfold(line)
+            value_lines.append(_unfold(line))
         elif line:
             key, colon, value = line.partition(":")
             if not colon or not key.replace("-", "").isalnum():
                 raise BadFile(f"a line of the metadata is not a field: {line[:80]!r}", "", where)
-            values = fields.setdefault(key.lower(), [])
-            values.append(value.strip())
+            value_lines = [value.strip()]
+            folded.setdefault(key.lower(), []).append(value_lines)
+    fields = {key: list(map("\n".join, values)) for key, values in folded.items()}
     for key in ("Name", "Version"):
         found = fields.get(key.lower(), [])
         if len(found) != 1 or not found[0]:

@@ -21,7 +21,7 @@ from unicodedata import normalize
 
 from twofold.artifact import Kind
 from twofold.errors import BadFile, Problem
-from twofold.formats import limits, zip_safety
+from twofold.formats import limits
 from twofold.formats.conda_reader import open_part, parse_json, read_info
 from twofold.formats.portable_names import find_unportable
 from twofold.formats.reader import detect_kind, read_artifact
@@ -60,11 +60,8 @@ def find_problems(path: Path, is_read: bool = False) -> list[Problem]:
 
 def find_wheel_problems(path: Path) -> list[Problem]:
     """Check the zip strictly, RECORD against the members, entry points, tags, Windows names."""
-    found = zip_safety.find_zip_problems(path)
-    if found:
-        return _locate(path, found)
     try:
-        with WheelFile(path) as wheel:
+        with WheelFile(path, strict=True) as wheel:
             record = wheel.read_dist_info_file("RECORD", limits.LISTS) or b""
             lines, found = parse_record(record)
             files = [name for name, member in wheel.members.items() if not member.is_folder]

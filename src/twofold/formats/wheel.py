@@ -26,13 +26,14 @@ _STRONG = {"sha256": 32, "sha384": 48, "sha512": 64}
 class WheelFile:
     """An open wheel with a valid zip and metadata that match its file name.
 
-    `dist_info` is the name of its .dist-info folder. Use as a context manager. Raises BadFile.
+    `dist_info` is the name of its .dist-info folder. Use as a context manager. Raises BadFile;
+    `strict` as in `zip_safety.scan`.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, strict: bool = False) -> None:
         self.path = path
         self.name = parse_wheel_name(path.name)
-        self.archive = ZipArchive(path)
+        self.archive = ZipArchive(path, strict)
         try:
             self.dist_info = self._find_dist_info()
             self.metadata_bytes = self._require_file("METADATA")

@@ -19,13 +19,13 @@ _PIECE = 1 << 20
 class ZipArchive:
     """A zip opened for reading, after checking it. Use as a context manager.
 
-    Raises BadFile with all problems.
+    Raises BadFile with all problems; `strict` as in `zip_safety.scan`.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, strict: bool = False) -> None:
         self.path = path
         self._stream = path.open("rb")
-        listing = scan(self._stream)
+        listing = scan(self._stream, strict)
         if listing.problems:
             self._stream.close()
             raise limits.make_bad_file(

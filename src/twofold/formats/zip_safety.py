@@ -6,15 +6,14 @@ must agree, the members must fill the file without gaps, and nothing may come be
 
 `scan(stream, strict=...)` -> `ZipListing(members, problems)` lists everything that is wrong.
 `zip_archive.ZipArchive(path)` opens, scans, raises BadFile with all problems, and reads members.
-`find_zip_problems(path)` is strict, for a registry's admission checks and for `twofold check`: it
-also refuses data descriptors, which honest but old builders write.
+A strict scan, for a registry's admission checks and for `twofold check`, also refuses data
+descriptors, which honest but old builders write.
 
 APPNOTE 6.3.10 for the layout. Nothing is extracted to disk.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
 from struct import Struct
 from typing import IO, NamedTuple
 
@@ -65,12 +64,6 @@ class ZipListing(NamedTuple):
 
     members: list[ZipMember]
     problems: list[Problem]
-
-
-def find_zip_problems(path: Path) -> list[Problem]:
-    """Find everything that could make two readers of the zip see different files."""
-    with path.open("rb") as stream:
-        return scan(stream, strict=True).problems
 
 
 def scan(stream: IO[bytes], strict: bool = False) -> ZipListing:

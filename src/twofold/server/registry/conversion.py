@@ -139,7 +139,7 @@ def convert_stored(registry: Registry, channel: Channel, wheel: StoredFile) -> l
         known = find_known_names(registry, channel, artifact)
         conversion = convert_upload(artifact, folder / "twin", known)
         for package in conversion.artifacts:
-            registry.blobs.put(package.sha256, package.path)
+            registry.blobs.take(package.sha256, package.path)
         return _record_later(registry, channel, wheel, conversion)
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -97,7 +97,7 @@ def publish(registry: Registry, actor: Actor, channel: str, upload: Upload) -> U
     checks.check_file_name(upload.filename)
     for label in upload.labels:
         check_label(label)
-    with _named_copy(registry, upload) as path:
+    with _named_copy(registry, upload) as path, registry.blobs.flushing(path):
         artifact = _read_checked(path, upload)
         checks.check_form_matches(upload.claims, artifact)
         checks.check_requirement_limits(artifact)
@@ -125,14 +125,14 @@ def publish(registry: Registry, actor: Actor, channel: str, upload: Upload) -> U
             *read_package_info(artifact.path),
         )
         # Written to disk while the package is compressed.
-        stored = _writers.submit(registry.blobs.put, artifact.sha256, path)
+        stored = _writers.submit(registry.blobs.take, artifact.sha256, path)
         try:
             conversion = _convert(registry, found, artifact)
         finally:
             wait([stored])  # it reads the file
         stored.result()
         for made in conversion.artifacts:
-            registry.blobs.put(made.sha256, made.path)
+            registry.blobs.take(made.sha256, made.path)
         done = _record_upload(registry, actor, channel, replace(ready, conversion=conversion))
     if done.conversion_note == PENDING:
         request_conversion(registry, done.file.sha256)

@@ -124,7 +124,7 @@ def store_bytes(registry: Registry, stage_id: str, path: Path, md5: str = "") ->
         )
     if md5:
         checks.check_digests(FormClaims(digests={"md5": md5}), path)
-    registry.blobs.put(sha256, path)
+    registry.blobs.take(sha256, path)
     with registry.database.write() as db:
         blob_refs.update_stage(db, stage_id, {**stage.attributes, "sha256": sha256})
 

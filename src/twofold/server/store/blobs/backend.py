@@ -44,6 +44,14 @@ class BlobBackend(Protocol):
         """Store a file's bytes durably."""
         ...
 
+    def flush(self, path: Path) -> None:
+        """Write to the disk what the system holds of a file that `take` is called with later."""
+        ...
+
+    def take(self, sha256: str, path: Path) -> None:
+        """Store durably a file that nobody writes any more, as `put` does or by a link to it."""
+        ...
+
     def read(self, sha256: str) -> tuple[bytes, BlobVersion]:
         """Return all bytes and their version."""
         ...

@@ -61,6 +61,13 @@ class Bucket:
         with _ErrorTranslator("write"):
             self._obstore.put(self._store, make_key(sha256), path)
 
+    def flush(self, path: Path) -> None:
+        """Do nothing: the file itself is not kept."""
+
+    def take(self, sha256: str, path: Path) -> None:
+        """Store a file's bytes."""
+        self.put(sha256, path)
+
     def read(self, sha256: str) -> tuple[bytes, BlobVersion]:
         """Return all bytes and their version."""
         with _ErrorTranslator("read"):

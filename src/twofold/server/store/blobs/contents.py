@@ -10,7 +10,8 @@ import hashlib
 import json
 import logging
 from collections.abc import Iterator
-from contextlib import closing, suppress
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
@@ -30,6 +31,9 @@ log = logging.getLogger("twofold.server")
 
 #: The most files remembered as compared; then all are compared again.
 MAX_COMPARED = 100_000
+
+#: From this size (bytes) a file is written to the disk before it is known to be kept.
+FLUSHED_EARLY = 8 << 20
 
 #: Size of one read from an object (bytes). Each is a request to S3: a reader who takes an hour for
 #: a large file holds no connection to the bucket.
@@ -74,6 +78,21 @@ class Blobs:
     def put(self, sha256: str, path: Path) -> None:
         """Store a file's bytes durably: they survive a kill and a power cut."""
         self._backend.put(sha256, path)
+
+    @contextmanager
+    def flushing(self, path: Path) -> Iterator[None]:
+        """Let a large file that `take` is called with be written to the disk meanwhile."""
+        if path.stat().st_size < FLUSHED_EARLY:
+            yield
+            return
+        with ThreadPoolExecutor(1) as thread:
+            flushed = thread.submit(self._backend.flush, path)
+            yield
+        flushed.result()
+
+    def take(self, sha256: str, path: Path) -> None:
+        """Store a file durably that nobody writes any more; where possible without copying it."""
+        self._backend.take(sha256, path)
 
     def read(self, sha256: str) -> bytes:
         """Return all bytes. Raises FileNotFoundError if missing, Refused (500) if damaged."""

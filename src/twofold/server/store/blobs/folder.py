@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 from twofold.server.store.blobs.backend import BlobReader, BlobVersion, StoredBlob, make_key
 from twofold.shared_files import open_shared
+
+#: Whether a stored file may be a link to an upload. Windows renames no file that is being read
+#: under another name.
+_HAS_LINKS = os.name != "nt"
 
 #: Size of one read while a file is copied (bytes).
 _BLOCK = 1 << 20
@@ -24,21 +28,29 @@ class BlobFolder:
 
     def put(self, sha256: str, path: Path) -> None:
         """Store a file's bytes durably: they survive a kill and a power cut."""
+        self._store(sha256, path, _copy)
+
+    def flush(self, path: Path) -> None:
+        """Write to the disk what the system holds of a file."""
+        if _HAS_LINKS:
+            _sync(path)
+
+    def take(self, sha256: str, path: Path) -> None:
+        """Store a file durably that nobody writes any more, by a link where there are links."""
+        self._store(sha256, path, _link if _HAS_LINKS else _copy)
+
+    def _store(self, sha256: str, path: Path, make: Callable[[Path, Path], None]) -> None:
         target = self.folder / make_key(sha256)
         if _is_stored(target, sha256):
             return
         self._make_folder(target.parent)
         part = target.with_name(f".{sha256}.{os.getpid()}.{os.urandom(4).hex()}.part")
         try:
-            with path.open("rb") as source, part.open("wb") as copy:
-                while block := source.read(_BLOCK):
-                    copy.write(block)
-                copy.flush()
-                os.fsync(copy.fileno())
+            make(path, part)
             part.replace(target)
         finally:
             part.unlink(missing_ok=True)
-        _sync_folder(target.parent)
+        _sync(target.parent)
 
     def _make_folder(self, folder: Path) -> None:
         """Make a folder and those above it, durably."""
@@ -46,7 +58,7 @@ class BlobFolder:
             return
         self._make_folder(folder.parent)
         folder.mkdir(exist_ok=True)
-        _sync_folder(folder.parent)
+        _sync(folder.parent)
 
     def read(self, sha256: str) -> tuple[bytes, BlobVersion]:
         """Return all bytes and their version."""
@@ -137,11 +149,34 @@ def _list_files(folder: Path) -> Iterator[StoredBlob]:
             yield StoredBlob(entry.name, found.st_size, written)
 
 
-def _sync_folder(folder: Path) -> None:
-    """Make a rename durable. Windows has no such call and does not need it."""
+def _copy(path: Path, part: Path) -> None:
+    """Copy a file durably."""
+    with path.open("rb") as source, part.open("wb") as copy:
+        while block := source.read(_BLOCK):
+            copy.write(block)
+        copy.flush()
+        os.fsync(copy.fileno())
+
+
+def _link(path: Path, part: Path) -> None:
+    """Link a file durably, or copy it to another disk; garbage collection sees it as new."""
+    try:
+        os.link(path, part)
+    except OSError:
+        _copy(path, part)
+        return
+    os.utime(part)
+    _sync(part)
+
+
+def _sync(path: Path) -> None:
+    """Make a file's bytes, or a rename in a folder, durable.
+
+    Windows does not open folders so, and does not need it.
+    """
     if os.name == "nt":
         return
-    handle = os.open(folder, os.O_RDONLY)
+    handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:
