@@ -64,7 +64,8 @@ def test_another_backend_makes_the_wheel_and_it_the_conda_package(
     assert [artifact.version for artifact in artifacts] == ["2.0"] * 3
     assert any(spec.startswith("packaging") for spec in artifacts[2].depends)
     assert (root / "conda-bld/noarch/repodata.json").is_file()
-    assert len(messages) == len(made.steps) == 4
+    # uv needs fewer processes for the hooks of a quick backend.
+    assert len(messages) == len(made.steps) == (4 if name == "setuptools" else 2)
     assert not (root / "build").exists()
 
 

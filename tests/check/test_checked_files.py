@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -85,6 +87,19 @@ def test_nothing_is_kept_of_rules_of_other_distributions(
     ran = twofold("check", wheel, env=env)
     assert ran.code == 1 and "ACME001" in ran.out
     assert kept() == before != []
+
+
+def test_what_was_built_at_another_time_has_the_same_key(tmp_path: Path) -> None:
+    sdist, wheel = tmp_path / "a-1.tar.gz", tmp_path / "a-1-py3-none-any.whl"
+    keys = []
+    for year, data in ((2001, b"same"), (2002, b"same"), (2002, b"else")):
+        sdist.write_bytes(gzip.compress(data, mtime=year))
+        with zipfile.ZipFile(wheel, "w") as archive:
+            for name in ("a.py", "b.py"):
+                archive.writestr(zipfile.ZipInfo(name, (year, 1, 2, 3, 4, 6)), data)
+        keys += [make_key([path], ()) for path in (sdist, wheel)]
+    assert keys[:2] == keys[2:4]
+    assert len({*keys[2:]}) == 4
 
 
 def test_a_missing_file_has_no_key(tmp_path: Path) -> None:

@@ -116,6 +116,6 @@ def test_convert_a_build_by_another_backend_and_the_registry_make_the_same_packa
     assert publish_wheel(registry, wheel) == converted
     request = BuildRequest(["conda", "tar.bz2"], report=str)
     built = make_conda_packages(wheel, tmp_path / "built", request, CondaOptions())
-    paths = [path for _, path in built]
+    paths = [Path(path) for _, path, _ in built]
     hashes = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
     assert {name: one for name, one in hashes.items() if name.endswith(".conda")} == converted

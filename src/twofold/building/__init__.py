@@ -79,20 +79,19 @@ def _build(source: str, out: str, request: BuildRequest) -> BuildResult:
 
         result = build_native(source, out, request)
     else:
-        from pathlib import Path
-
         from twofold.building.pep517 import build_with_backend
         from twofold.building.source_hashes import hash_sources
 
         result = build_with_backend(source, out, request)
-        sources = hash_sources(Path(source), [Path(built.path) for built in result.artifacts])
+        sources = hash_sources(source, [built.path for built in result.artifacts])
     write_manifest(out, result.artifacts, sources)
     return result
 
 
 def _build_sdist_file(sdist: str, out: str, request: BuildRequest) -> BuildResult:
     """Build the wheel and the conda packages of an sdist."""
-    from twofold.building.pep517 import build_with_backend, open_sdist
+    from twofold.building.pep517 import build_with_backend
+    from twofold.building.sdist_source import open_sdist
 
     kinds = without_sdist(sdist, request.kinds)
     part = request.with_kinds(kinds)

@@ -81,12 +81,12 @@ class CondaOutputs:
         for kind, path, package in self._files:
             one, md5 = hash_file(kind, path)
             built.append(one)
-            records[os.path.basename(path)] = _repodata_record(package, one, md5)
+            records[os.path.basename(path)] = make_record(package, one, md5)
         index_channel(self._channel, records)
         return built
 
 
-def _repodata_record(package: CondaPackage, built: BuiltFile, md5: str) -> dict[str, Any]:
+def make_record(package: CondaPackage, built: BuiltFile, md5: str) -> dict[str, Any]:
     """A package's record in repodata: info/index.json, but what no client reads there."""
     record = package.index
     for key in ("arch", "platform"):

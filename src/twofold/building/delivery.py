@@ -2,61 +2,91 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import ExitStack
-from pathlib import Path
 
 from twofold.building.options import BuildRequest, BuildResult, BuiltFile, hint_at_other_kinds
 from twofold.errors import ProjectErrors, TwofoldError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from twofold.conda_metadata import CondaPackage
     from twofold.convert import CondaOptions
+
+    #: Kind, path, and the package.
+    _Made = tuple[str, str, CondaPackage]
 
 
 def deliver(
     result: BuildResult,
     request: BuildRequest,
-    out: Path,
-    made: dict[str, Path | None],
-    packages: list[tuple[str, Path]],
+    out: str,
+    made: dict[str, str | None],
+    packages: Sequence[_Made],
 ) -> None:
     """Copy the requested files to their final places: all of them, or none where one fails."""
-    from twofold.formats.reader import read_artifact
     from twofold_build.atomic import AtomicFile
 
     files = {kind: path for kind, path in made.items() if path is not None}
-    artifact = read_artifact(next(iter(files.values())))
-    result.name, result.version = artifact.name, artifact.version
-    places = [(kind, path, out / "dist") for kind, path in files.items() if kind in request.kinds]
-    places += [(kind, path, out / "conda-bld" / path.parent.name) for kind, path in packages]
+    result.name, result.version = _read_release(files)
+    dist, channel = os.path.join(out, "dist"), os.path.join(out, "conda-bld")
+    places = [(kind, path, dist) for kind, path in files.items() if kind in request.kinds]
+    places += [(kind, path, os.path.join(channel, one.subdir)) for kind, path, one in packages]
     with ExitStack() as stack:
         for kind, path, folder in places:
-            file = stack.enter_context(AtomicFile(folder / path.name))
-            with path.open("rb") as source:
+            file = stack.enter_context(AtomicFile(os.path.join(folder, os.path.basename(path))))
+            with open(path, "rb", buffering=0) as source:
                 while piece := source.read(1 << 20):
                     file.write(piece)
             file.stream.flush()  # a full disk shows here, before any file has its name
             result.artifacts.append(BuiltFile(kind, file.path, file.sha256, file.size))
     if packages:
-        from twofold.index.folder import index_folder
+        from twofold.building.conda_outputs import hash_file, index_channel, make_record
 
-        index_folder(out / "conda-bld")
+        records = {}
+        for kind, path, package in packages:
+            built, md5 = hash_file(kind, path)
+            records[os.path.basename(path)] = make_record(package, built, md5)
+        index_channel(channel, records)
+
+
+def _read_release(files: dict[str, str]) -> tuple[str, str]:
+    """The name and the version in what was built. Raises BadFile."""
+    from pathlib import Path
+
+    if "sdist" in files:
+        from twofold.formats.sdist import read_sdist
+
+        metadata = read_sdist(Path(files["sdist"])).metadata
+    else:
+        from twofold.formats.wheel import WheelFile
+
+        with WheelFile(Path(files["wheel"])) as wheel:
+            metadata = wheel.metadata
+    return metadata.name, metadata.version
 
 
 def make_conda_packages(
-    wheel: Path | None, channel: Path, request: BuildRequest, options: CondaOptions | None
-) -> list[tuple[str, Path]]:
+    wheel: str | os.PathLike[str] | None,
+    channel: str | os.PathLike[str],
+    request: BuildRequest,
+    options: CondaOptions | None,
+) -> list[_Made]:
     """The wheel's conda packages, each in the requested kinds, in a folder aside."""
     kinds = [kind for kind in request.kinds if kind not in ("sdist", "wheel")]
     if wheel is None or not kinds or options is None:
         return []
+    from pathlib import Path
+
     from twofold.building.conda_outputs import open_writer
     from twofold.convert.requirements import DirectReference
     from twofold.convert.wheel import make_wheel_packages, write_package
     from twofold.formats.wheel import WheelFile
 
     made = []
-    with WheelFile(wheel) as source:
+    with WheelFile(Path(wheel)) as source:
         try:
             packages = make_wheel_packages(source, options)
         except DirectReference as error:
@@ -68,7 +98,7 @@ def make_conda_packages(
             request.report(note)
         for package in packages:
             for kind in kinds:
-                path = channel / package.subdir / f"{package.stem}.{kind}"
-                write_package(source, package, open_writer(kind, str(path), package))
-                made.append((kind, path))
+                path = os.path.join(channel, package.subdir, f"{package.stem}.{kind}")
+                write_package(source, package, open_writer(kind, path, package))
+                made.append((kind, path, package))
     return made

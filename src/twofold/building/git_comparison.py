@@ -28,9 +28,14 @@ class GitComparison:
         self._report = request.report
         self._listing = GitListing(root) if is_wanted else None
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to compare with."""
+        return self._listing is None or self._listing.is_empty
+
     def finish(self, packed: Collection[str], excluded: Collection[str] = ()) -> None:
         """Report the differences. `packed` are paths in the project, `excluded` globs."""
-        if self._listing is not None and not self._listing.is_empty:
+        if self._listing is not None and not self.is_empty:
             from twofold.check.rules.tracked_files import compare_with_git
 
             for found in compare_with_git(self._listing, packed, excluded):

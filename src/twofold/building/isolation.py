@@ -13,10 +13,10 @@ from functools import cached_property
 from pathlib import Path
 
 from twofold.building.options import BackendOptions
-from twofold.building.programs import run_captured
 from twofold.errors import SubprocessFailed, TwofoldError
 from twofold.names import normalize_name
 from twofold.pip_config import get_uv_settings
+from twofold.programs import run_captured
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ class BuildEnvironment:
             if paths:  # a backend in the project leaves no __pycache__ there
                 variables["PYTHONDONTWRITEBYTECODE"] = "1"
             done = run_captured(cmd, variables, cwd)
-            output.append(done.stdout)
+            output.append(done.output)
             if done.returncode:
                 raise subprocess.CalledProcessError(done.returncode, cmd)
 
@@ -295,5 +295,5 @@ def _run(
     """Run an installer or interpreter and return its output; `variables` add to the environment."""
     done = run_captured(command, {**os.environ, **(variables or {})})
     if done.returncode:
-        raise SubprocessFailed(what, hint, output=done.stdout)
-    return done.stdout
+        raise SubprocessFailed(what, hint, output=done.output)
+    return done.output

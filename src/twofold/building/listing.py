@@ -68,7 +68,7 @@ def list_project(root: str | os.PathLike[str], request: BuildRequest) -> Project
     """
     source = os.path.abspath(root)
     if os.path.isfile(source):
-        from twofold.building.pep517 import open_sdist
+        from twofold.building.sdist_source import open_sdist
 
         kinds = without_sdist(source, request.kinds)
         with open_sdist(source) as tree:

@@ -6,6 +6,7 @@ Plain classes and not dataclasses: importing dataclasses costs a third of a smal
 from __future__ import annotations
 
 import os
+import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -172,3 +173,27 @@ def without_sdist(source: str, kinds: Sequence[str]) -> tuple[str, ...]:
 
         raise TwofoldError(f"{source} is an sdist already", "build the wheel of it with --wheel")
     return left
+
+
+class Step:
+    """Times one step and reports its begin."""
+
+    def __init__(self, result: BuildResult, request: BuildRequest, what: str) -> None:
+        self._result = result
+        self._request = request
+        self._what = what
+        self._notes: list[str] = []
+
+    def note(self, text: str) -> None:
+        """Add a note that is shown beside the step's time."""
+        if text:
+            self._notes.append(text)
+
+    def __enter__(self) -> Step:
+        self._request.report(self._what)
+        self._started = time.perf_counter()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        what = f"{self._what} ({'; '.join(self._notes)})" if self._notes else self._what
+        self._result.steps.append((what, time.perf_counter() - self._started))

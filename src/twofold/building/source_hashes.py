@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
+import os
+
+from twofold_build.archive import read_content
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
+
+    _Path = str | os.PathLike[str]
 
 
 def is_wheel(name: str) -> bool:
@@ -15,22 +19,37 @@ def is_wheel(name: str) -> bool:
     return name.endswith(".whl")
 
 
-def hash_sources(root: Path, artifacts: Sequence[Path]) -> dict[str, str]:
+def hash_sources(root: _Path, artifacts: Sequence[_Path]) -> dict[str, str]:
     """The hashes of the project's files that have a namesake in its sdist or wheel."""
     found: dict[str, str] = {}
-    for artifact in artifacts:
-        if artifact.suffix not in (".whl", ".gz"):
+    for artifact in [os.fspath(path) for path in artifacts]:
+        if not artifact.endswith((".whl", ".gz")):
             continue
-        for member in hash_members(artifact):
+        for member in list_members(artifact):
             for path in (member, f"src/{member}"):
-                if path not in found and (root / path).is_file():
-                    found[path] = hash_file(root / path)
+                source = os.path.join(root, path)
+                if path not in found and os.path.isfile(source):
+                    found[path] = hash_file(source)
     return found
 
 
-def hash_file(path: Path) -> str:
+def hash_file(path: str | os.PathLike[str]) -> str:
     """The SHA-256 of a file; '' if there is none."""
-    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
+    return read_content(path).sha256.hex() if os.path.isfile(path) else ""
+
+
+def list_members(artifact: str) -> list[str]:
+    """The paths of the files in a wheel, or in the folder of an sdist."""
+    from pathlib import Path
+
+    if is_wheel(artifact):
+        from twofold.formats.zip_archive import ZipArchive
+
+        with ZipArchive(Path(artifact)) as archive:
+            return [name for name, member in archive.members.items() if not member.is_folder]
+    from twofold.formats.sdist import read_sdist
+
+    return [path.partition("/")[2] for path in read_sdist(Path(artifact)).files]
 
 
 def hash_members(artifact: Path) -> dict[str, str]:
@@ -44,6 +63,7 @@ def hash_members(artifact: Path) -> dict[str, str]:
             record = next(n for n in archive.namelist() if n.endswith(".dist-info/RECORD"))
             rows = csv.reader(io.StringIO(archive.read(record).decode()))
             return {path: _decode_hash(digest) for path, digest, *_ in rows}
+    import hashlib
     import tarfile
 
     with tarfile.open(artifact) as archive:

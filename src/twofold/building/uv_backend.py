@@ -1,4 +1,4 @@
-"""Projects of uv's own backend, which uv builds in its own process: no environment is made.
+"""Projects that uv builds: of its own backend in its own process, and of other quick backends.
 
 On the way of every build of such a project, so each import counts here.
 """
@@ -6,65 +6,148 @@ On the way of every build of such a project, so each import counts here.
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 
 from twofold.building.native import admits_version
-from twofold.building.programs import run_captured
+from twofold.cache_dir import get_cache_dir
+from twofold.check.cache import make_folder, write_entry
 from twofold.errors import SubprocessFailed
+from twofold.programs import StartedProgram, find_program
+from twofold_build.archive import new_sha256
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
-    from twofold.building.options import BackendOptions, BuildRequest
+    from twofold.building.options import BuildRequest
+
+_OWN = "uv_build"
+#: Backends whose hooks take so little time that the processes around them count: uv needs fewer.
+_QUICK = ("flit_core.buildapi", "hatchling.build", "pdm.backend", "poetry.core.masonry.api")
 
 
-def find_own_backend_of_uv(
-    requires: Sequence[str], backend: str, options: BackendOptions
-) -> str | None:
-    """Return the path of a uv that has the required backend built in, or None.
+class UvBuild:
+    """`uv build` of a project, which runs beside this process until `finish`.
 
-    It needs no environment then. Options that steer the backend need the hooks.
+    `folder` is where the files are made. `warnings` are what the backend warned of.
     """
+
+    def __init__(self, uv: str, project: str, folder: str, backend: str, kinds: list[str]) -> None:
+        self.warnings: dict[str, None] = {}
+        self._folder = folder
+        self._is_own = backend == _OWN
+        options, variables = [], {**os.environ}
+        if self._is_own:
+            options.append("--quiet")
+        else:
+            from pathlib import Path
+
+            from twofold.pip_config import get_uv_settings
+
+            indexes, more = get_uv_settings(Path(project))
+            options += ["--no-sources", *indexes]
+            variables |= {"NO_COLOR": "1", "PYTHONIOENCODING": "utf-8", **more}
+            for name in ("PYTHONHOME", "PYTHONPATH"):
+                variables.pop(name, None)
+        command = [uv, "build", *options, *kinds, "--out-dir", folder, "--python", sys.executable]
+        self._program = StartedProgram([*command, project], variables)
+
+    def finish(self) -> tuple[str | None, str | None] | None:
+        """The paths of the sdist and the wheel; None where the hooks must say what is wrong.
+
+        Raises SubprocessFailed where uv's own backend failed.
+        """
+        done = self._program.wait()
+        if done.returncode and self._is_own:
+            raise SubprocessFailed(
+                f"the backend '{_OWN}' failed (exit code {done.returncode})",
+                "read its output above",
+                output=done.output,
+            )
+        if done.returncode:
+            return None
+        self.warnings = dict.fromkeys(_find_warnings(done.output))
+        made = [os.path.join(self._folder, name) for name in os.listdir(self._folder)]
+        sdist = next((path for path in made if path.endswith(".tar.gz")), None)
+        return sdist, next((path for path in made if path.endswith(".whl")), None)
+
+
+def start_uv_build(
+    system: tuple[Sequence[str], str],
+    project: str,
+    folder: str,
+    request: BuildRequest,
+    *,
+    from_sdist: bool,
+) -> UvBuild | None:
+    """Let uv build a project where it can do so, and as well as the hooks; else None.
+
+    `system` are `requires` and `build-backend`. Options that steer the backend need the hooks.
+    """
+    requires, backend = system
+    options = request.backend
     steered = (options.config_settings, options.constraints, options.python)
-    if backend != "uv_build" or len(requires) != 1 or any(steered) or not options.is_isolated:
+    if any(steered) or not options.is_isolated or backend not in (_OWN, *_QUICK):
         return None
-    uv = shutil.which("uv")
-    if uv is None:
+    uv = find_program("uv")
+    if uv is None or (backend == _OWN and len(requires) != 1):
         return None
-    shown = run_captured([uv, "--version"], os.environ).stdout
-    version = (shown.split() or ["", "0"])[1]
-    name = requires[0].replace("-", "_").strip()
-    plain = name == "uv_build" or admits_version(name.removeprefix("uv_build"), version)
-    if name.startswith("uv_build") and plain is not None:
-        return uv if plain else None
+    kinds = ["--wheel"] if from_sdist else ["--sdist"] if set(request.kinds) == {"sdist"} else []
+    if backend == _OWN and not _admits(requires[0], uv):
+        return None
+    return UvBuild(uv, project, folder, backend, kinds)
+
+
+def _admits(requirement: str, uv: str) -> bool:
+    """Whether a uv has the required backend built in."""
+    name = requirement.replace("-", "_").strip()
+    if name == _OWN:
+        return True
+    version = _read_version(uv)
+    plain = admits_version(name.removeprefix(_OWN), version)
+    if name.startswith(_OWN) and plain is not None:
+        return plain
     from packaging.requirements import InvalidRequirement, Requirement
 
     try:
-        wanted = Requirement(requires[0])
+        wanted = Requirement(requirement)
     except InvalidRequirement:
-        return None  # reported by the installer
+        return False  # reported by the installer
     from twofold_build.names import normalize_name
 
     is_plain = normalize_name(wanted.name) == "uv-build" and not wanted.url
-    return uv if is_plain and wanted.specifier.contains(version) else None
+    return is_plain and wanted.specifier.contains(version)
 
 
-def build_by_uv(
-    uv: str, project: Path, draft: Path, request: BuildRequest, from_sdist: bool
-) -> tuple[Path | None, Path | None]:
-    """Let uv build the sdist and the wheel in its own process, into a folder in `draft`."""
-    kinds = ["--wheel"] if from_sdist else ["--sdist"] if set(request.kinds) == {"sdist"} else []
-    out = draft / "made"
-    command = [uv, "build", "--quiet", *kinds, "--out-dir", out, "--python", sys.executable]
-    done = run_captured([*command, project], os.environ)
-    if done.returncode:
-        raise SubprocessFailed(
-            f"the backend 'uv_build' failed (exit code {done.returncode})",
-            "read its output above",
-            output=done.stdout,
-        )
-    made = {path.name[-4:]: path for path in out.iterdir() if not path.name.startswith(".")}
-    return made.get("r.gz"), made.get(".whl")
+#: A smaller program than this is a script that calls a uv, today this one and another tomorrow.
+_SCRIPT = 1 << 20
+
+
+def _read_version(uv: str) -> str:
+    """The version of a uv; kept in the cache for as long as the program is the same.
+
+    A wrong one would do no harm: uv looks at the requirement too.
+    """
+    status = os.stat(uv)
+    identity = f"{uv}\0{status.st_mtime_ns}\0{status.st_size}"
+    name = new_sha256(identity.encode("utf-8", "surrogateescape")).hexdigest()
+    path = os.path.join(get_cache_dir(), "uv", name)
+    try:
+        with open(path, encoding="utf-8") as file:
+            return file.read()
+    except (OSError, UnicodeDecodeError):
+        shown = StartedProgram([uv, "--version"], os.environ).wait().output
+    version = (shown.split()[1:] or ["0"])[0]
+    if status.st_size >= _SCRIPT and make_folder(os.path.dirname(path)):
+        write_entry(path, version.encode())
+    return version
+
+
+def _find_warnings(output: str) -> list[str]:
+    """The warnings of Python in what a backend printed: `file.py:7: SomeWarning: the text`."""
+    found = []
+    for line in output.splitlines():
+        place, is_one, text = line.partition("Warning: ")
+        if is_one and place.count(":") >= 2 and place[:1].strip():
+            found.append(text.strip())
+    return found

@@ -16,6 +16,7 @@ from twofold.check.finding import Edit, Finding
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
     from typing import Any
@@ -67,7 +68,9 @@ def find_build_errors(
     return find_errors(project, pack, contents or {})
 
 
-def find_artifact_errors(root: Path, paths: Sequence[Path]) -> list[Finding]:
+def find_artifact_errors(
+    root: str | os.PathLike[str], paths: Sequence[str | os.PathLike[str]]
+) -> list[Finding]:
     """The errors in what another backend built of the project in `root`; [] lets them pass.
 
     `[tool.twofold.check]` of its pyproject.toml leaves out rules and allows files by name.
@@ -106,7 +109,7 @@ def check_files(
     `allow` are globs of the files in them that may hold what looks like a secret. What was found
     in the same files before is read from the user's cache.
     """
-    from twofold.check.checked_files import load_findings, make_key, save_findings
+    from twofold.check.checked_files import load_findings, make_key, may_keep, save_findings
 
     key = make_key(paths, allow)
     found = load_findings(key) if key else None
@@ -114,7 +117,7 @@ def check_files(
         from twofold.check.artifacts import check_artifacts
 
         found = check_artifacts(paths, frozenset(), allow)
-        if key:
+        if key and may_keep():
             save_findings(key, found)
     ignored = frozenset(ignore)
     return [finding for finding in found if finding.code not in ignored]

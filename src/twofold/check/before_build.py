@@ -6,6 +6,7 @@ Unchanged projects are recognised by the hash of everything packed, and only rea
 from __future__ import annotations
 
 import gc
+import os
 import sys
 
 from twofold.check.packed_files import read_files, select_packed
@@ -14,7 +15,6 @@ from twofold_build.archive import new_sha256, read_content
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     from twofold.check.finding import Finding
     from twofold_build.archive import Content
@@ -48,21 +48,25 @@ def find_errors(
     return errors
 
 
-def find_built_errors(root: Path, paths: Sequence[Path]) -> list[Finding]:
+def find_built_errors(
+    root: str | os.PathLike[str], paths: Sequence[str | os.PathLike[str]]
+) -> list[Finding]:
     """The errors in what another backend built; files with the bytes of clean ones are not read."""
     from twofold.check import cache
-    from twofold.check.checked_files import make_key
+    from twofold.check.checked_files import make_key, may_keep
 
     files = make_key(paths, ())
-    settings = root / "pyproject.toml"
+    settings = os.path.join(root, "pyproject.toml")
     key = new_sha256(f"errors\0{files}\0".encode())
-    key.update(read_content(settings).data if settings.exists() else b"")
+    key.update(read_content(settings).data if os.path.exists(settings) else b"")
     if files is not None and cache.is_clean(key.hexdigest()):
         return []
+    from pathlib import Path
+
     from twofold.check import artifacts
 
-    found = artifacts.find_built_errors(root, paths)
-    if files is not None and not found:
+    found = artifacts.find_built_errors(Path(root), [Path(path) for path in paths])
+    if files is not None and not found and may_keep():
         cache.mark_clean(key.hexdigest())
     return found
 

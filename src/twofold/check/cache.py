@@ -9,6 +9,7 @@ All names depend on the interpreter and on the rules' version, so nothing stale 
 from __future__ import annotations
 
 import os
+import sys
 
 from twofold.cache_dir import get_cache_dir
 from twofold_build.atomic import write_atomically
@@ -18,6 +19,11 @@ from twofold_build.atomic import write_atomically
 RULES_VERSION = 15
 #: As many files are kept in a folder; each costs a directory entry.
 _MAX_FILES = 2000
+
+
+def interpreter_key() -> str:
+    """The Python whose parser judges, and the rules: another one may judge otherwise."""
+    return f"{sys.implementation.cache_tag}-{sys.version_info[2]}-{RULES_VERSION}"
 
 
 def checks_folder() -> str:

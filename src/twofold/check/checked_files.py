@@ -8,45 +8,50 @@ gets an old answer.
 
 from __future__ import annotations
 
-import json
 import os
 import sys
-from hashlib import file_digest, sha256
 
 from twofold import __version__
-from twofold.check.cache import checks_folder, make_folder, prune, write_entry
+from twofold.check.cache import checks_folder, interpreter_key, make_folder, prune, write_entry
 from twofold.check.finding import Finding
-from twofold.check.rule_table import GROUP
-from twofold.plugins import find_extensions
+from twofold_build.archive import new_sha256
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
+
+#: Bytes of gzip's header (RFC 1952), the time being the fifth to the eighth.
+_GZIP_HEADER = 10
+#: Wheels up to this many bytes are read as a whole.
+_MAX_CLEARED = 64 << 20
 
 
-def make_key(paths: Sequence[Path], allow: Sequence[str]) -> str | None:
-    """The key of these files; None where nothing may be kept.
+def make_key(paths: Sequence[str | os.PathLike[str]], allow: Sequence[str]) -> str | None:
+    """The key of these files; None for a file that cannot be read.
 
-    Rules of other distributions may depend on anything, and a file that cannot be read has no
-    hash.
+    Under it is only what was kept while `may_keep`.
     """
-    if find_extensions(GROUP):
-        return None
-    import packaging
-
-    from twofold.check.facts.model import interpreter_key
-
-    versions = [interpreter_key(), __version__, packaging.__version__, *_list_installed()]
     try:
-        files = sorted((path.name, _hash_file(path)) for path in paths)
+        files = sorted(f"{os.path.basename(path)}\0{_hash_file(path)}" for path in paths)
     except OSError:
         return None
-    return sha256(json.dumps([versions, sorted(allow), files]).encode()).hexdigest()
+    versions = [interpreter_key(), __version__, *_list_installed()]
+    text = "\n\0".join(("\0".join(versions), "\0".join(sorted(allow)), "\0".join(files)))
+    return new_sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def may_keep() -> bool:
+    """Whether findings may be kept: rules of other distributions may depend on anything."""
+    from twofold.check.rule_table import GROUP
+    from twofold.plugins import find_extensions
+
+    return not find_extensions(GROUP)
 
 
 def load_findings(key: str) -> list[Finding] | None:
     """The findings under a key; None when they are not known."""
+    import json
+
     try:
         with open(_make_path(key), encoding="utf-8") as file:
             rows = json.load(file)["findings"]
@@ -57,6 +62,8 @@ def load_findings(key: str) -> list[Finding] | None:
 
 def save_findings(key: str, findings: Sequence[Finding]) -> None:
     """Keep the findings of files. Their `fix` is None, as of every finding of a built file."""
+    import json
+
     path = _make_path(key)
     folder = os.path.dirname(path)
     if make_folder(folder):
@@ -66,19 +73,37 @@ def save_findings(key: str, findings: Sequence[Finding]) -> None:
 
 
 def _list_installed() -> list[str]:
-    """`NAME-VERSION.dist-info` of what is installed: a module that it has is not missing."""
+    """`NAME-VERSION.dist-info` of what is installed, and when: a module that it has is not missing,
+    and it may have rules.
+    """
     found: list[str] = []
     for folder in sys.path:
         try:
-            found += [name for name in os.listdir(folder) if name.endswith("-info")]
+            with os.scandir(folder) as entries:
+                found += [
+                    f"{entry.name} {entry.stat().st_mtime_ns}"
+                    for entry in entries
+                    if entry.name.endswith("-info")
+                ]
         except OSError:  # a zip file, or a folder that is missing
             continue
     return sorted(found)
 
 
-def _hash_file(path: Path) -> str:
-    with path.open("rb") as stream:
-        return file_digest(stream, "sha256").hexdigest()
+def _hash_file(path: str | os.PathLike[str]) -> str:
+    """A hash of all that a rule may look at, without the dates that make each build another one."""
+    digest = new_sha256()
+    with open(path, "rb", buffering=0) as stream:
+        if os.fspath(path).endswith(".gz"):
+            begin = stream.read(_GZIP_HEADER)
+            digest.update(begin[:4] + begin[8:])
+        elif os.fspath(path).endswith(".whl") and os.fstat(stream.fileno()).st_size < _MAX_CLEARED:
+            from twofold.formats.light.zip_dates import clear_dates
+
+            digest.update(clear_dates(stream.readall()))
+        while piece := stream.read(1 << 20):
+            digest.update(piece)
+    return digest.hexdigest()
 
 
 def _make_path(key: str) -> str:

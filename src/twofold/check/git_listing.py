@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    import subprocess
+from twofold.programs import StartedProgram, find_program
 
 
 class GitListing:
@@ -17,17 +15,11 @@ class GitListing:
 
     def __init__(self, root: str) -> None:
         self._root = root
-        self._process: subprocess.Popen[bytes] | None = None
-        if _is_in_repository(root):
-            import subprocess  # costs 5 ms, which a build outside a repository does not pay
-
-            command = ["git", "-C", root, "ls-files", "-ztco", "--exclude-standard"]
-            try:
-                self._process = subprocess.Popen(
-                    command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-                )
-            except FileNotFoundError:  # no git: there is nothing to compare with
-                self._process = None
+        self._process: StartedProgram | None = None
+        git = find_program("git") if _is_in_repository(root) else None
+        if git is not None:
+            command = [git, "-C", root, "ls-files", "-ztco", "--exclude-standard"]
+            self._process = StartedProgram(command, os.environ, with_errors=False)
 
     @property
     def is_empty(self) -> bool:
@@ -38,7 +30,7 @@ class GitListing:
         """Wait for git; return the tracked files that exist, and the untracked, unignored ones."""
         if self._process is None:
             return set(), set()
-        output, _ = self._process.communicate()
+        output, _ = self._process.wait_for_bytes()
         tracked, others = set(), set()
         for line in output.decode("utf-8", "surrogateescape").split("\0"):
             tag, _, path = line.partition(" ")

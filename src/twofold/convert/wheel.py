@@ -7,13 +7,8 @@ is right.
 
 from __future__ import annotations
 
-import calendar
-import hashlib
-from collections.abc import Callable
-from pathlib import Path
 from typing import NamedTuple
 
-from twofold.artifact import Artifact
 from twofold.conda_metadata import CondaPackage
 from twofold.convert.extras import is_extra_package
 from twofold.convert.options import CondaOptions
@@ -23,17 +18,25 @@ from twofold.convert.wheel_tags import find_build_number
 from twofold.errors import BadFile
 from twofold.formats import limits
 from twofold.formats.conda_writer import CondaWriter
-from twofold.formats.reader import read_artifact
-from twofold.formats.tar_bz2 import TarBz2Writer
 from twofold.formats.wheel import RecordEntry, WheelFile, parse_record
 from twofold.formats.zip_safety import ZipMember
 from twofold.names import normalize_name
-from twofold_build.archive import Content, Entry
+from twofold_build.archive import Content, Entry, new_sha256
 
-#: Both take files whole and in pieces.
-FileWriter = CondaWriter | TarBz2Writer
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from twofold.artifact import Artifact
+    from twofold.formats.tar_bz2 import TarBz2Writer
+
+    #: Both take files whole and in pieces.
+    FileWriter = CondaWriter | TarBz2Writer
 #: Members up to this many bytes are held in memory as a whole; larger ones pass in pieces.
 MAX_IN_MEMORY = 16 << 20
+#: The ordinal of 1970-01-01.
+_FIRST_DAY = 719163
 
 
 class Conversion(NamedTuple):
@@ -57,6 +60,8 @@ def convert(
 
     `claim` is called with every path before it is written, and raises where another wheel has it.
     """
+    from twofold.formats.reader import read_artifact
+
     with WheelFile(wheel) as source:
         packages = make_wheel_packages(source, options)
         found = []
@@ -155,7 +160,7 @@ class _WheelReader:
             self._check_hash(member, digest, None)
             return
         data = self._source.archive.read(member.name, MAX_IN_MEMORY)
-        digest = hashlib.sha256(data).digest()
+        digest = new_sha256(data).digest()
         self._check_hash(member, digest, data)
         self._builder.add(entry, Content(data, digest))
 
@@ -176,6 +181,8 @@ class _WheelReader:
             )
         right = listed.digest == sha256 if listed.algorithm == "sha256" else True
         if listed.algorithm not in ("sha256", "") and data is not None:
+            import hashlib
+
             right = hashlib.new(listed.algorithm, data).digest() == listed.digest
         if not right or listed.size not in (-1, member.size):
             raise BadFile(
@@ -187,6 +194,10 @@ class _WheelReader:
 
 def newest_timestamp(source: WheelFile) -> int:
     """The newest date in the wheel, in milliseconds: the same wheel gives the same package."""
+    from datetime import date
+
     newest = max(member.date for member in source.members.values())
     year, month, day, hour, minute, second = newest
-    return calendar.timegm((year, max(month, 1), max(day, 1), hour, minute, second)) * 1000
+    # As calendar.timegm, whose module imports locale: dates that do not exist count on.
+    days = date(year, max(month, 1), 1).toordinal() - _FIRST_DAY + max(day, 1) - 1
+    return (((days * 24 + hour) * 60 + minute) * 60 + second) * 1000

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 from typing import NamedTuple
 
-from twofold.check.cache import RULES_VERSION
 from twofold.source_analysis.expressions import expression
 from twofold.source_analysis.model import DunderAll, Import
 
@@ -95,11 +93,6 @@ def adds_modules(source: bytes) -> bool:
 def is_shared(source: bytes) -> bool:
     """Whether a package declares itself a namespace of several projects, as before PEP 420."""
     return b"extend_path(" in source or b"declare_namespace(" in source
-
-
-def interpreter_key() -> str:
-    """The Python whose parser the facts come from: another one may judge otherwise."""
-    return f"{sys.implementation.cache_tag}-{sys.version_info[2]}-{RULES_VERSION}"
 
 
 def to_json(facts: Facts) -> list[Any]:

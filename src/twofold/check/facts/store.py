@@ -5,9 +5,9 @@ from __future__ import annotations
 import gc
 import os
 
-from twofold.check.cache import checks_folder, make_folder, write_entry
+from twofold.check.cache import checks_folder, interpreter_key, make_folder, write_entry
 from twofold.check.facts.compiling import PARALLEL_BYTES, SourceFile, SyntaxCheck
-from twofold.check.facts.model import Facts, from_json, interpreter_key, to_json
+from twofold.check.facts.model import Facts, from_json, to_json
 from twofold.check.facts.quick import read_quick_facts
 from twofold.check.facts.text_scan import start_scan
 from twofold_build.archive import new_sha256

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from twofold.artifact import Kind
 from twofold.conda_metadata import CondaPackage
-from twofold.convert.wheel import FileWriter, newest_timestamp, write_wheel_files
+from twofold.convert.wheel import newest_timestamp, write_wheel_files
 from twofold.errors import Problem, ProjectErrors, SubprocessFailed
 from twofold.formats.conda_writer import CondaWriter
 from twofold.formats.tar_bz2 import TarBz2Writer
@@ -34,6 +34,10 @@ from twofold.recipe.building.with_rattler import build_as_v1
 from twofold.recipe.model import Output, Recipe
 from twofold.recipe.request import RecipeRequest
 from twofold.recipe.write.draft import read_conda_options
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from twofold.convert.wheel import FileWriter
 
 
 class _PlannedPackage(NamedTuple):
