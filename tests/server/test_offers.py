@@ -25,6 +25,8 @@ def front(served: Place, behind: Place, tmp_path: Path) -> Place:
         make_wheel(tmp_path, "spam", "2.0", "Requires-Dist: eggs>=2"),
         make_wheel(tmp_path, "eggs", "1.0"),
         make_wheel(tmp_path, "eggs", "2.0"),
+        make_wheel(tmp_path, "eggs", "3.0.dev1"),
+        make_wheel(tmp_path, "early", "1.0rc1"),
         make_wheel(
             tmp_path, "ham", "1.0", "Provides-Extra: fast", "Requires-Dist: speed; extra == 'fast'"
         ),
@@ -84,6 +86,14 @@ def test_what_cannot_be_offered_is_in_the_notices_of_the_address(front: Place) -
     assert front.get("/main/notices.json").json()["notices"] == []
 
 
+def test_a_pre_release_is_offered_only_where_nothing_else_is_and_at_its_label(front: Place) -> None:
+    address = "/main/with/early,eggs"
+    assert list_packages(front, address) == {"eggs-2.0"}
+    (notice,) = front.get(f"{address}/notices.json").json()["notices"]
+    assert "early is not offered here: 1.0rc1 is listed at /main/label/pre" in notice["message"]
+    assert list_packages(front, "/main/label/pre") == {"early-1.0rc1"}
+
+
 @pytest.mark.parametrize("name", ["acme", "acme-tools", "ACME_tools", "Mine", "my.Own_1"])
 def test_a_private_name_in_an_address_is_never_requested_from_the_upstream(
     served: Place, static: StaticServer, tmp_path: Path, name: str
@@ -124,7 +134,10 @@ def test_the_command_offers_names_and_the_requirements_of_a_file(
     front: Place, tmp_path: Path, twofold: Callable[..., Any]
 ) -> None:
     listed = tmp_path / "requirements.txt"
-    listed.write_text("# tools\n--index-url x\nham[fast]  # all of it\nsource --hash=sha256:00\n")
+    listed.write_text(
+        "# tools\n--index-url x\nham[fast]  # all of it\nsource --hash=sha256:00\n"
+        "early; python_version < '3'\neggs==1.0; python_version < '3'\n"
+    )
     ran = twofold(
         "admin",
         "offer",

@@ -96,9 +96,10 @@ def _offer(args: argparse.Namespace, registry: Registry) -> int:
 
 def _list_names(args: argparse.Namespace) -> list[str]:
     from twofold.names.popular import load_popular_names
-    from twofold.server.proxy.requirement_lists import read_requirements
+    from twofold.server.proxy.requirement_lists import drop_markers, read_requirements
 
-    names = [*args.names, *(read_requirements(Path(args.source)) if args.source else ())]
+    listed = read_requirements(Path(args.source)) if args.source else []
+    names = [*args.names, *(drop_markers(listed) if args.remove or args.by_metadata else listed)]
     if args.popular:
         known = load_popular_names()
         if not 0 < args.popular <= len(known):

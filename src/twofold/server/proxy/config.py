@@ -187,7 +187,7 @@ def _describe_host(source: Endpoint, host: str, url: str) -> str:
     try:
         fetch_page(source, f"{url}.metadata", "*/*", max_size=MAX_METADATA_SIZE)
     except Refused as error:
-        return f"files at {host} are refused: {error.problems[0].message}"
+        return f"files at {host} are refused: {error.problems[0].message}; {error.hint}"
     except Unreachable as error:
         return f"files at {host} may not be available: {error.problems[0].message}"
     return f"files at {host} are fetched"

@@ -27,6 +27,7 @@ from twofold.names import normalize_name
 from twofold.names.platforms import CONDA_FORGE, Target, find_subdir
 from twofold.server.context import Registry, require_channel
 from twofold.server.model import Action, Actor
+from twofold.server.pages.page_updates import MAIN, PRE
 from twofold.server.proxy import metadata_cache
 from twofold.server.proxy.fetch import FetchableFile, FileRequest, find_fetchable, has_upstream
 from twofold.server.proxy.metadata_cache import PYPI
@@ -201,7 +202,7 @@ def offer(registry: Registry, actor: Actor, request: OfferRequest) -> SyncResult
         list(pool.map(run.fetch, *zip(*chosen.items(), strict=True)) if chosen else ())
     for one in chosen.values():
         wait_converted(registry, run.channel, one.filename, MAX_CONVERSION)
-    _explain_unconverted(registry, run, (one.filename for one in chosen.values()))
+    _explain_unlisted(registry, run, (one.filename for one in chosen.values()))
     return run.result
 
 
@@ -309,10 +310,17 @@ def read_metadata(registry: Registry, file: FetchableFile) -> bytes | None:
     return body or fetch_metadata(metadata_cache.upstream_source(file.upstream), file.pin.url)
 
 
-def _explain_unconverted(registry: Registry, run: SyncRun, filenames: Iterable[str]) -> None:
-    """Add to `missing` why a wheel has no conda package."""
+def _explain_unlisted(registry: Registry, run: SyncRun, filenames: Iterable[str]) -> None:
+    """Add to `missing` why a wheel has no conda package, or none on the channel's pages."""
     with registry.database.read() as db:
         for filename in filenames:
             file = files.find_file(db, run.channel.id, "", filename)
-            if file is not None and file.remark and not files.list_converted_packages(db, file.id):
+            if file is None:
+                continue
+            if file.remark and not files.list_converted_packages(db, file.id):
                 run.result.missing[file.name] = file.remark
+            elif MAIN not in file.labels:
+                label = min(file.labels, default=PRE)
+                run.result.missing[file.name] = (
+                    f"{file.version} is listed at /{run.channel.name}/label/{label} alone"
+                )

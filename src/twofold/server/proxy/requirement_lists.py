@@ -11,12 +11,16 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from packaging.markers import Marker
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from twofold.errors import BadFile
 from twofold.names import normalize_name
 from twofold.names.conda_forge import find_pypi_names
+
+#: A line of requirements.txt that names a further file.
+_INCLUDED = re.compile(r"\s*(?:-r\s*|--requirement[ =]\s*)(\S+)")
 
 #: Packages of an environment.yml that are not projects of an index.
 _NOT_PROJECTS = {
@@ -33,7 +37,7 @@ _NOT_PROJECTS = {
 
 
 def read_requirements(path: Path) -> list[str]:
-    """Return the requirements in a file, by its name. Raises BadFile, OSError."""
+    """Return the requirements in a file, by its name, with markers. Raises BadFile, OSError."""
     text = path.read_text(encoding="utf-8-sig")
     read = _read_lines
     if path.name == "uv.lock":
@@ -44,10 +48,25 @@ def read_requirements(path: Path) -> list[str]:
         read = _read_pixi_lock
     elif path.suffix in (".yml", ".yaml"):
         read = _read_environment
+    else:
+        text = "\n".join(_read_included(path, {path.resolve()}))
     try:
         return list(dict.fromkeys(read(text)))
     except (ValueError, TypeError, AttributeError, KeyError) as error:
         raise BadFile(f"cannot be read: {error}", "correct it first", str(path)) from error
+
+
+def _read_included(path: Path, seen: set[Path]) -> Iterable[str]:
+    """Yield the lines of a requirements.txt, and those of the files that it names."""
+    for line in path.read_text(encoding="utf-8-sig").splitlines():
+        found = _INCLUDED.match(line)
+        if found is None or "://" in found[1]:
+            yield line
+            continue
+        named = (path.parent / found[1]).resolve()
+        if named not in seen:
+            seen.add(named)
+            yield from _read_included(named, seen)
 
 
 def _read_lines(text: str) -> Iterable[str]:
@@ -56,8 +75,23 @@ def _read_lines(text: str) -> Iterable[str]:
     return _keep_named(line for line in plain if line and not line.startswith(("#", "-")))
 
 
+def drop_markers(requirements: Iterable[str]) -> list[str]:
+    """Return one requirement of each project, for every target.
+
+    One that has several, for several targets, is named without a version.
+    """
+    found: dict[str, Requirement] = {}
+    for requirement in map(Requirement, requirements):
+        requirement.marker = None
+        known = found.setdefault(normalize_name(requirement.name), requirement)
+        if known.specifier != requirement.specifier:
+            known.specifier = SpecifierSet()
+        known.extras |= requirement.extras
+    return list(map(str, found.values()))
+
+
 def _keep_named(lines: Iterable[str]) -> Iterable[str]:
-    """Yield requirements without their markers, but for URLs and folders."""
+    """Yield requirements, but for URLs and folders."""
     for line in lines:
         try:
             requirement = Requirement(line)
@@ -66,7 +100,6 @@ def _keep_named(lines: Iterable[str]) -> Iterable[str]:
                 continue
             raise ValueError(f"{line[:100]!a} is not a requirement: {error}") from None
         if requirement.url is None:
-            requirement.marker = None
             yield str(requirement)
 
 
@@ -78,7 +111,10 @@ def _read_pyproject(text: str) -> Iterable[str]:
 def _read_uv_lock(text: str) -> Iterable[str]:
     for package in tomllib.loads(text).get("package", []):
         if "registry" in package.get("source", {}):
-            yield f"{normalize_name(package['name'])}=={package['version']}"
+            found = Requirement(f"{normalize_name(package['name'])}=={package['version']}")
+            if forks := package.get("resolution-markers"):
+                found.marker = Marker(" or ".join(f"({fork})" for fork in forks))
+            yield str(found)
 
 
 def _read_pixi_lock(text: str) -> Iterable[str]:

@@ -232,12 +232,11 @@ class SyncRun:
 
     def find_best(self, key: str, specifier: SpecifierSet) -> Candidate | None:
         """Return the best file of a project that fits. Raises Unreachable, Refused."""
-        fitting = [
-            one
-            for one in self._find_candidates(key)
-            if specifier.contains(one.version, prereleases=None)
-        ]
-        return max(fitting, key=lambda one: (one.version, -one.rank), default=None)
+        candidates = self._find_candidates(key)
+        # Pre-releases only where they are asked for, or nothing else fits (PEP 440).
+        newest = max(specifier.filter({one.version for one in candidates}), default=None)
+        fitting = (one for one in candidates if one.version == newest)
+        return min(fitting, key=lambda one: one.rank, default=None)
 
     def _describe_missing(self, key: str, requested: RequestedProject) -> str:
         asked = f" {requested.specifier}" if str(requested.specifier) else ""
