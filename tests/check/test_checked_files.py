@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import gzip
+import io
+import tarfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -89,11 +90,16 @@ def test_nothing_is_kept_of_rules_of_other_distributions(
     assert kept() == before != []
 
 
-def test_what_was_built_at_another_time_has_the_same_key(tmp_path: Path) -> None:
+@pytest.mark.parametrize("form", [tarfile.PAX_FORMAT, tarfile.USTAR_FORMAT])
+def test_what_was_built_at_another_time_has_the_same_key(tmp_path: Path, form: int) -> None:
     sdist, wheel = tmp_path / "a-1.tar.gz", tmp_path / "a-1-py3-none-any.whl"
     keys = []
     for year, data in ((2001, b"same"), (2002, b"same"), (2002, b"else")):
-        sdist.write_bytes(gzip.compress(data, mtime=year))
+        with tarfile.open(sdist, "w:gz", format=form) as tar:
+            for name in ("a-1/a.py", "a-1/ä.py"):
+                member = tarfile.TarInfo(name)
+                member.size, member.mtime = len(data), year + 0.5
+                tar.addfile(member, io.BytesIO(data))
         with zipfile.ZipFile(wheel, "w") as archive:
             for name in ("a.py", "b.py"):
                 archive.writestr(zipfile.ZipInfo(name, (year, 1, 2, 3, 4, 6)), data)

@@ -20,9 +20,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-#: Bytes of gzip's header (RFC 1952), the time being the fifth to the eighth.
-_GZIP_HEADER = 10
-#: Wheels up to this many bytes are read as a whole.
+#: Archives up to this many bytes are read as a whole.
 _MAX_CLEARED = 64 << 20
 
 
@@ -94,16 +92,20 @@ def _hash_file(path: str | os.PathLike[str]) -> str:
     """A hash of all that a rule may look at, without the dates that make each build another one."""
     digest = new_sha256()
     with open(path, "rb", buffering=0) as stream:
-        if os.fspath(path).endswith(".gz"):
-            begin = stream.read(_GZIP_HEADER)
-            digest.update(begin[:4] + begin[8:])
-        elif os.fspath(path).endswith(".whl") and os.fstat(stream.fileno()).st_size < _MAX_CLEARED:
-            from twofold.formats.light.zip_dates import clear_dates
-
-            digest.update(clear_dates(stream.readall()))
+        if os.fstat(stream.fileno()).st_size <= _MAX_CLEARED:
+            digest.update(_clear_dates(os.fspath(path), stream.readall()))
         while piece := stream.read(1 << 20):
             digest.update(piece)
     return digest.hexdigest()
+
+
+def _clear_dates(path: str, data: bytes) -> bytes:
+    from twofold.formats.light.archive_dates import clear_tar_dates, clear_zip_dates, unpack_whole
+
+    if path.endswith(".whl"):
+        return clear_zip_dates(data)
+    unpacked = unpack_whole(data, _MAX_CLEARED) if path.endswith(".tar.gz") else None
+    return data if unpacked is None else data[:4] + data[8:10] + clear_tar_dates(unpacked)
 
 
 def _make_path(key: str) -> str:
