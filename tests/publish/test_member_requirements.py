@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import tomllib
+from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
 from packaging.version import Version
 
 from twofold.publish.release.member_requirements import raise_in_document
+from twofold.publish.release.requirement_files import raise_in_files
 
 
 def raised(text: str, version: str = "2.1.0", name: str = "acme-core") -> str:
-    after = raise_in_document(text, tomllib.loads(text), name, version)
+    after = raise_in_document(text, tomllib.loads(text), name, Version(version))
     tomllib.loads(after)
     return after
 
@@ -139,3 +141,56 @@ def test_requirements_are_raised_wherever_they_are_written(before: str, after: s
 )
 def test_what_is_no_requirement_of_a_version_stays(text: str) -> None:
     assert raised(text) == text
+
+
+#: A file of requirements of another format, and what it becomes.
+OTHER_FILES = {
+    "setup.cfg": (
+        "[metadata]\ndescription = acme-core>=1.4\n[options]\ninstall_requires =\n"
+        "    acme.core >=1.4\n    # acme-core>=1\nsetup_requires: acme_core~=1.4; other>=1\n"
+        "[options.extras_require]\na = acme-core[b]==1.4 ; os_name > '3'\nb=\n  acme-core<2\n",
+        "[metadata]\ndescription = acme-core>=1.4\n[options]\ninstall_requires =\n"
+        "    acme.core >=2.1.0\n    # acme-core>=1\nsetup_requires: acme_core~=2.1; other>=1\n"
+        "[options.extras_require]\na = acme-core[b]==2.1.0 ; os_name > '3'\nb=\n  acme-core<3\n",
+    ),
+    "setup.py": (
+        "NEEDS = ['acme-core>=1.4', 'x']\nsetup(name='acme-core', extras_require={'t': "
+        "\"acme_core==1.4; os_name>'3'\"}, setup_requires='''\nacme-core~=1.4\n''')\n",
+        "NEEDS = ['acme-core>=2.1.0', 'x']\nsetup(name='acme-core', extras_require={'t': "
+        "\"acme_core==2.1.0; os_name>'3'\"}, setup_requires='''\nacme-core~=2.1\n''')\n",
+    ),
+    "meta.yaml": (
+        "requirements:\n  run:\n    - acme-core >=1.4  # [linux]\n    - x::acme-core 1.4.*\n"
+        "    - acme-core-x >=1.4\n    - acme-core {{ version }}\n    - 'acme-core >=1,<2'\n",
+        "requirements:\n  run:\n    - acme-core >=2.1.0  # [linux]\n    - x::acme-core 2.1.*\n"
+        "    - acme-core-x >=1.4\n    - acme-core {{ version }}\n    - 'acme-core >=2.1.0,<3'\n",
+    ),
+    "environment.yml": (
+        "dependencies:\n  - acme-core=1.4\n  - acme-core=1.4=py_0\n  - acme-core 1.4 0\n",
+        "dependencies:\n  - acme-core=2.1\n  - acme-core=1.4=py_0\n  - acme-core 1.4 0\n",
+    ),
+    "pixi.toml": (
+        '[dependencies]\nacme-core = ">=1.4"\n',
+        '[dependencies]\nacme-core = ">=2.1.0"\n',
+    ),
+}
+
+
+@pytest.mark.parametrize("name", OTHER_FILES)
+def test_requirements_of_other_files_are_raised(name: str, tmp_path: Path) -> None:
+    before, after = OTHER_FILES[name]
+    (tmp_path / name).write_text(before)
+    assert list(raise_in_files(tmp_path, "Acme_Core", "2.1.0")) == [(tmp_path / name, after)]
+
+
+def test_requirements_files_of_a_build_are_raised(tmp_path: Path) -> None:
+    for name in ("pins.txt", "more.in", "other.txt"):
+        (tmp_path / name).write_bytes(b"-r base.txt\r\nacme-core == 1.4 # why\r\n")
+    (tmp_path / "pyproject.toml").write_text(
+        "[tool.setuptools.dynamic]\ndependencies = {file = ['pins.txt', '../outside.txt']}\n"
+    )
+    (tmp_path / "setup.py").write_text("read('more.in')\n")
+    (tmp_path.parent / "outside.txt").write_text("acme-core==1.4\n")
+    raised_files = dict(raise_in_files(tmp_path, "acme-core", "2.1.0"))
+    assert {path.name for path in raised_files} == {"pins.txt", "more.in"}
+    assert set(raised_files.values()) == {"-r base.txt\r\nacme-core == 2.1.0 # why\r\n"}

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.factories.releases import git
+from twofold.cli.workspace import read_declared_of
 from twofold.errors import SubprocessFailed
 from twofold.publish.release.changelog import date_unreleased, read_notes
 from twofold.publish.release.git import make_tag
@@ -271,8 +272,23 @@ def test_members_that_require_each_other_are_refused(
     assert "members depend on each other: my-" in ran.err
 
 
+def test_members_of_every_backend_come_after_what_they_need(tmp_path: Path) -> None:
+    """setup.cfg and setup.py count; an extra that leads back does not make a circle."""
+    (tmp_path / "pyproject.toml").write_text('[tool.twofold.workspace]\nmembers = ["*"]\n')
+    for name, file, text in (
+        ("a", "setup.cfg", "[metadata]\nname = a\nversion = 1\n[options]\ninstall_requires = d>1"),
+        ("b", "setup.py", "setup(name='b', version='1', install_requires=['a'])"),
+        ("c", "pyproject.toml", "[project]\nname='c'\nversion='1'\ndependencies=['b', 'd']"),
+        ("d", "pyproject.toml", "[project]\nname='d'\nversion='1'\noptional-dependencies.x=['c']"),
+    ):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / file).write_text(f"{text}\n")
+    members = read_members(tmp_path, read_declared_of)
+    assert [member.name for member in members] == ["d", "a", "b", "c"]
+
+
 def test_the_repository_of_twofold_is_a_workspace_whose_backend_comes_first() -> None:
-    members = read_members(Path(__file__).parents[2])
+    members = read_members(Path(__file__).parents[2], read_declared_of)
     assert [member.name for member in members] == ["twofold-build", "twofold"]
     assert len({member.version for member in members}) == 1
 

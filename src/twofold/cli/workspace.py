@@ -70,12 +70,20 @@ def run(args: argparse.Namespace) -> int:
     if root is None:
         hint = 'write [tool.twofold.workspace] with members = ["packages/*"] in pyproject.toml'
         raise TwofoldError("this folder belongs to no workspace", hint)
-    members = read_members(root)
+    members = read_members(root, read_declared_of)
     chosen = select_members(members, args.package, changed=args.changed)
     if args.command:
         return _run_each(members, chosen, args)
     _list(members, chosen, root, as_json=args.json)
     return 0
+
+
+def read_declared_of(folder: Path) -> list[tuple[str, bool]]:
+    """What a project requires to run, and with its extras: requirement, whether of an extra."""
+    from twofold.new.deps import read_declared
+
+    declared = read_declared(folder).dependencies
+    return [(one.requirement, one.is_extra) for one in declared if one.is_extra or not one.group]
 
 
 def _list(
@@ -118,7 +126,7 @@ def _run_each(members: Sequence[Member], chosen: Sequence[Member], args: argpars
             version = read_version(member.folder).version if args.raise_requirements else ""
             if version and version != member.version:
                 for file in raise_requirements(members, member, version):
-                    note(f"changed: {file}")
+                    note(f"changed: {os.path.relpath(file, start)}")
     finally:
         os.chdir(start)
     return 0

@@ -35,15 +35,15 @@ class _Written(NamedTuple):
     new: str
 
 
-def raise_in_document(text: str, document: dict[str, Any], name: str, version: str) -> str:
+def raise_in_document(text: str, document: dict[str, Any], name: str, version: Version) -> str:
     """The text of a TOML file with the requirements of `name` raised to `version`.
 
-    `document` is the parsed text. `==1.0`, `>=1.0`, `^1.0` become the new version; `~=1.0`, `=1.0`
-    and `1.0.*` keep their number of parts; an upper bound that excludes the version moves behind
-    it. `!=`, and a requirement that is higher already, stay.
+    `name` is normalized, `document` is the parsed text. `==1.0`, `>=1.0`, `^1.0` become the new
+    version; `~=1.0`, `=1.0` and `1.0.*` keep their number of parts; an upper bound that excludes
+    the version moves behind it. `!=`, and a requirement that is higher already, stay.
     """
     lines = text.splitlines(keepends=True)
-    for found in _find_requirements(document, normalize_name(name), Version(version)):
+    for found in _find_requirements(document, name, version):
         at = find_line(text, found.table, found.key, found.old)
         for number in range((at or 1) - 1, len(lines)):
             changed = _replace_string(lines[number], found.old, found.new)
@@ -69,7 +69,7 @@ def _find_requirements(
     if isinstance(value, list):
         for item in value:
             if isinstance(item, str):
-                changed = _raise_requirement(item, name, version)
+                changed = raise_requirement(item, name, version)
                 if changed != item:
                     yield _Written(table, key, item, changed)
             else:
@@ -92,12 +92,12 @@ def _find_specifiers(value: Any, version: Version, path: tuple[str, ...]) -> Ite
     if isinstance(value, dict):
         value, path = value.get("version"), (*path, "version")
     if isinstance(value, str):
-        changed = _raise_specifiers(value, version)
+        changed = raise_specifiers(value, version)
         if changed != value:
             yield _Written(".".join(path[:-1]), path[-1], value, changed)
 
 
-def _raise_requirement(written: str, name: str, version: Version) -> str:
+def raise_requirement(written: str, name: str, version: Version) -> str:
     """Raise the specifiers of a PEP 508 requirement of `name`; any other text stays."""
     try:
         requirement = Requirement(written)
@@ -108,10 +108,10 @@ def _raise_requirement(written: str, name: str, version: Version) -> str:
     match = _REQUIREMENT.fullmatch(written)
     assert match is not None, written
     head, specifiers, marker = match.groups()
-    return f"{head}{_raise_specifiers(specifiers, version)}{marker}"
+    return f"{head}{raise_specifiers(specifiers, version)}{marker}"
 
 
-def _raise_specifiers(written: str, version: Version) -> str:
+def raise_specifiers(written: str, version: Version) -> str:
     """Specifiers that admit the version and nothing older; alternatives (`||`) stay."""
     if "|" in written:
         return written

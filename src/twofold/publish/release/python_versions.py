@@ -84,6 +84,13 @@ def find_string(
     return []
 
 
+def list_texts(path: Path, module: ast.Module) -> Iterator[VersionPlace]:
+    """The text of every string of a module that is written as it is, without escapes."""
+    for node in ast.walk(module):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield from _place_in(path, node, node, node.value)
+
+
 def _place_in(
     path: Path, first: ast.expr, last: ast.expr, string: str | None
 ) -> list[VersionPlace]:

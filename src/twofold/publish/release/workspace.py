@@ -9,16 +9,15 @@ dependencies; each has its own version, changelog and tag.
 
 from __future__ import annotations
 
-import re
 import subprocess
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any
 
 from twofold.errors import Problem, ProjectErrors, TwofoldError
-from twofold.names import normalize_name
+from twofold.names import normalize_name, requirement_name
 from twofold.publish.release.version import (
     format_tag,
     get_current_version,
@@ -34,12 +33,17 @@ _WHERE = "pyproject.toml: [tool.twofold.workspace]"
 
 @dataclass(frozen=True)
 class Member:
-    """A project of a workspace; `requires` are the names of the members it depends on."""
+    """A project of a workspace.
+
+    `requires` are the names of the members it needs to run and to be built, `extras` those that
+    its extras add.
+    """
 
     name: str
     version: str
     folder: Path
     requires: frozenset[str] = frozenset()
+    extras: frozenset[str] = frozenset()
 
 
 def find_workspace(start: Path) -> Path | None:
@@ -52,11 +56,14 @@ def find_workspace(start: Path) -> Path | None:
     return None
 
 
-def read_members(root: Path) -> list[Member]:
+def read_members(
+    root: Path, read_declared: Callable[[Path], Iterable[tuple[str, bool]]]
+) -> list[Member]:
     """Read the members in the order of their dependencies.
 
-    Raises ProjectErrors for an invalid table, a pattern without a project, two members of one
-    name, and members that depend on each other.
+    `read_declared` returns the requirements that a project of any backend declares, and of each
+    whether an extra has it. Raises ProjectErrors for an invalid table, a pattern without a project,
+    two members of one name, and members that depend on each other.
     """
     table = _read_table(root)
     patterns = table.get("members") if isinstance(table, dict) else None
@@ -80,7 +87,7 @@ def read_members(root: Path) -> list[Member]:
         folders += [folder for folder in found if folder not in folders]
     if problems:
         raise ProjectErrors(problems)
-    return _sort(_read_all(folders))
+    return _sort(_read_all(folders, read_declared))
 
 
 def _read_table(folder: Path) -> Any:
@@ -95,41 +102,55 @@ def _has_project(folder: Path) -> bool:
     return any((folder / name).is_file() for name in ("pyproject.toml", "setup.py", "setup.cfg"))
 
 
-def _read_all(folders: Iterable[Path]) -> list[Member]:
+def _read_all(
+    folders: Iterable[Path], read_declared: Callable[[Path], Iterable[tuple[str, bool]]]
+) -> list[Member]:
     versions = {folder: read_version(folder) for folder in folders}
     names = {normalize_name(found.name) for found in versions.values()}
     if len(names) < len(versions):
         raise ProjectErrors([Problem("two members have one name", "rename one of them", _WHERE)])
-    return [
-        Member(
-            found.name,
-            get_current_version(folder, found),
-            folder,
-            frozenset((_list_requirements(folder) & names) - {normalize_name(found.name)}),
+    members = []
+    for folder, found in versions.items():
+        requires, extras = set(_list_build_requirements(folder)), set[str]()
+        for requirement, is_extra in read_declared(folder):
+            (extras if is_extra else requires).add(normalize_name(requirement_name(requirement)))
+        others = names - {normalize_name(found.name)}
+        members.append(
+            Member(
+                found.name,
+                get_current_version(folder, found),
+                folder,
+                frozenset(requires & others),
+                frozenset(extras & others),
+            )
         )
-        for folder, found in versions.items()
-    ]
+    return members
 
 
-def _list_requirements(folder: Path) -> set[str]:
-    """The names a member requires to run, with extras, and to build."""
+def _list_build_requirements(folder: Path) -> list[str]:
     file = folder / "pyproject.toml"
     document = parse_toml(file, read_text(file)) if file.is_file() else {}
-    project, poetry = document.get("project", {}), document.get("tool", {}).get("poetry", {})
-    listed = [
-        *project.get("dependencies", ()),
-        *(one for extra in project.get("optional-dependencies", {}).values() for one in extra),
-        *document.get("build-system", {}).get("requires", ()),
-        *poetry.get("dependencies", {}),
-    ]
-    return {normalize_name(re.split(r"[^\w.-]", one.strip(), maxsplit=1)[0]) for one in listed}
+    requires = document.get("build-system", {}).get("requires", ())
+    return [normalize_name(requirement_name(one)) for one in requires]
 
 
 def _sort(members: Sequence[Member]) -> list[Member]:
+    """Sort by what members need; by what extras add too, where that makes no circle."""
     by_name = {normalize_name(member.name): member for member in members}
-    sorter = TopologicalSorter({name: member.requires for name, member in by_name.items()})
+
+    def order(*, with_extras: bool) -> list[Member]:
+        needs = {
+            name: sorted(one.requires | one.extras if with_extras else one.requires)
+            for name, one in by_name.items()
+        }
+        return [by_name[name] for name in TopologicalSorter(needs).static_order()]
+
     try:
-        return [by_name[name] for name in sorter.static_order()]
+        return order(with_extras=True)
+    except CycleError:
+        pass  # an extra may name a package that needs this one
+    try:
+        return order(with_extras=False)
     except CycleError as error:
         circle = " -> ".join(error.args[1])
         message = f"members depend on each other: {circle}"
@@ -172,16 +193,13 @@ def has_changed(member: Member, members: Sequence[Member]) -> bool:
 
 def raise_requirements(members: Sequence[Member], raised: Member, version: str) -> list[Path]:
     """Raise the other members' requirements of a member to its new version; returns the files."""
-    from twofold.publish.release.member_requirements import raise_in_document
+    from twofold.publish.release.requirement_files import raise_in_files
 
     changed = []
     for member in members:
-        file = member.folder / "pyproject.toml"
-        if member.folder == raised.folder or not file.is_file():
+        if member.folder == raised.folder:
             continue
-        text = read_text(file)
-        after = raise_in_document(text, parse_toml(file, text), raised.name, version)
-        if after != text:
+        for file, after in raise_in_files(member.folder, raised.name, version):
             data = after.encode("utf-8", errors="surrogateescape")
             write_atomically(file, data, file.stat().st_mode & 0o7777)
             changed.append(file)
