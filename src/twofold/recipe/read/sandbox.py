@@ -116,9 +116,12 @@ class RecipeEnvironment(SandboxedEnvironment):
     intercepted_binops = frozenset({"+", "-", "*", "/", "//", "%", "**"})
 
     def __init__(
-        self, functions: Mapping[str, object], budget: Budget, signs: Delimiters = V0
+        self,
+        functions: Mapping[str, object],
+        budget: Budget,
+        signs: Delimiters = V0,
+        write: Callable[[object], object] = lambda value: value,
     ) -> None:
-        write = _write_v1 if signs is V1 else _write_v0
         super().__init__(
             block_start_string=signs.block,
             variable_start_string=signs.variable,
@@ -240,15 +243,6 @@ class RecipeEnvironment(SandboxedEnvironment):
             return formatted(*args, **kwargs)
 
         return bounded
-
-
-def _write_v0(value: object) -> object:
-    return value
-
-
-def _write_v1(value: object) -> object:
-    """Write truth values and none as minijinja does, which rattler-build reads recipes with."""
-    return str(value).lower() if value is None or isinstance(value, bool) else value
 
 
 def _split_text(text: str, separator: str | None = None, most: int = -1) -> list[str]:

@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from jinja2 import TemplateError, nodes
 
 from twofold.errors import Problem, ProjectErrors, TwofoldError
-from twofold.recipe.model import DeferredCall, DeferredCalls
-from twofold.recipe.read.jinja_functions import make_functions
+from twofold.recipe.model import DeferredCalls
 from twofold.recipe.read.jinja_modules import ReadContext
 from twofold.recipe.read.limits import Budget, LimitExceeded
-from twofold.recipe.read.sandbox import V1, CountingTransformer, RecipeEnvironment
-from twofold.recipe.read.variants import PYTHON_MIN
+from twofold.recipe.read.sandbox import V1, CountingTransformer
+from twofold.recipe.read.v1_environment import SCRIPT_VARIABLES, V1Environment, make_v1_names
 from twofold.recipe.read.yaml_lines import Node
 
 #: The whole numbers of a context; rattler-build keeps any other number as text.
 _INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
+
+_REFUSED = (
+    TemplateError,
+    TypeError,
+    ValueError,
+    LookupError,
+    AttributeError,
+    ArithmeticError,
+    RecursionError,
+)
 
 
 class UnsupportedRecipe(Exception):
@@ -28,17 +37,10 @@ class V1Renderer:
     """Evaluates `${{ }}` and `if: then: else:` of one recipe under one budget."""
 
     def __init__(self, context: ReadContext, calls: DeferredCalls, file: str, text: str) -> None:
-        offered = make_functions(context, calls, text)
-        offered |= {
-            "python_min": PYTHON_MIN,
-            "env": offered["environ"],
-            "match": _make_match(context.platform.python),
-            "pin_subpackage": _make_pin(calls, "pin_subpackage"),
-            "pin_compatible": _make_pin(calls, "pin_compatible"),
-        }
-        self.environment = RecipeEnvironment(offered, Budget(), V1)
+        self.environment = V1Environment(make_v1_names(context, calls, text), Budget())
         self.environment.filters["_kept"] = self._keep
         self._kept: list[object] = []
+        self._is_script = False
         self.file = file
         self.names_used: set[str] = set()
 
@@ -71,9 +73,18 @@ class V1Renderer:
         if isinstance(node.value, list):
             return Node(list(self._render_items(node.value)), node.line, node.key)
         if isinstance(node.value, dict):
-            made = {name: self.render_node(part) for name, part in node.value.items()}
+            made = {name: self._render_part(name, part) for name, part in node.value.items()}
             return Node(made, node.line, node.key)
         return node
+
+    def _render_part(self, name: str, node: Node) -> Node:
+        if name != "script" or self._is_script:
+            return self.render_node(node)
+        self._is_script = True
+        try:
+            return self.render_node(node)
+        finally:
+            self._is_script = False
 
     def _render_items(self, items: Iterable[Node]) -> Iterable[Node]:
         for item in items:
@@ -92,9 +103,9 @@ class V1Renderer:
         """Evaluate the text of an `if`."""
         return self.render_text(f"${{{{ 1 if ({node.value}) else 0 }}}}", node) == "1"
 
-    def _keep(self, value: object) -> object:
+    def _keep(self, value: object) -> str:
         self._kept.append(value)
-        return value
+        return ""
 
     def render_text(self, text: str, node: Node, keeps_value: bool = False) -> str:
         """Render a text; `node` has its place.
@@ -108,7 +119,12 @@ class V1Renderer:
             tree = CountingTransformer().visit(environment.parse(text))
             if keeps_value:
                 _keep_single_value(tree)
-            self.names_used |= {name.name for name in tree.find_all(nodes.Name)}
+            names = {name.name for name in tree.find_all(nodes.Name)}
+            if not self._is_script and (known := names & SCRIPT_VARIABLES):
+                raise UnsupportedRecipe(
+                    f"line {node.line}: '{min(known)}' is known in scripts only"
+                )
+            self.names_used |= names
             code = environment.compile(tree)
             made = environment.template_class.from_code(environment, code, environment.globals)
             return made.render()
@@ -122,7 +138,7 @@ class V1Renderer:
             raise ProjectErrors(
                 [Problem(str(error), hint, f"{self.file}:{node.line}: {node.key}")]
             ) from error
-        except (TemplateError, TypeError, ValueError, LookupError, RecursionError) as error:
+        except _REFUSED as error:
             raise UnsupportedRecipe(f"line {node.line}: {error}") from error
 
 
@@ -133,36 +149,3 @@ def _keep_single_value(tree: nodes.Template) -> None:
             return
         case [nodes.Output(nodes=[value])]:
             tree.body = [nodes.Output([nodes.Filter(value, "_kept", [], [], None, None)])]
-
-
-def _make_match(python: str) -> Callable[[str, str], bool]:
-    def match(version: str, spec: str) -> bool:
-        from packaging.specifiers import SpecifierSet
-
-        return SpecifierSet(spec).contains(version or python)
-
-    return match
-
-
-def _make_pin(calls: DeferredCalls, function: str) -> Callable[..., str]:
-    def pin(
-        name: str,
-        lower_bound: str | None = "x.x.x.x.x.x",
-        upper_bound: str | None = "x",
-        exact: bool = False,
-    ) -> str:
-        """Make a pin function; bounds are forms such as 'x.x', or versions."""
-        min_pin, lower = _parse_bound(lower_bound)
-        max_pin, upper = _parse_bound(upper_bound)
-        return calls.add_placeholder(
-            DeferredCall(function, name.lower(), min_pin, max_pin, lower, upper, exact)
-        )
-
-    return pin
-
-
-def _parse_bound(bound: str | None) -> tuple[str | None, str | None]:
-    """Parse a bound: a form of x's or a version; the other is None."""
-    if not bound:
-        return None, None
-    return (bound, None) if set(bound) <= {"x", "."} else (None, bound)
