@@ -188,17 +188,28 @@ requirements:
 """
 
 
-@pytest.mark.parametrize("place", [".", ".."])
+@pytest.mark.parametrize(
+    ("place", "string", "builds"),
+    [
+        (".", "  string: win_0  # [win]\n", ("h1daa6ce_0", "win_0")),
+        ("..", "", ("h1daa6ce_0", "h3a91677_0")),
+        (".", "  string: x_{{ PKG_HASH }}\n", ("x_1daa6ce", "x_3a91677")),
+    ],
+)
 def test_a_noarch_recipe_is_built_for_the_platforms_of_conda_forge_yml(
-    twofold: Run, tmp_path: Path, place: str
+    twofold: Run, tmp_path: Path, place: str, string: str, builds: tuple[str, str]
 ) -> None:
-    folder = write_recipe(tmp_path / "recipe", WITH_SELECTOR)
+    text = WITH_SELECTOR.replace("  string: win_0  # [win]\n", string)
+    folder = write_recipe(tmp_path / "recipe", text)
     (folder / place / "conda-forge.yml").write_text("noarch_platforms: [linux_64, win_64]\n")
     done = twofold("build", folder)
     assert done.code == 0, done.err
     assert "noarch_platforms: building for linux-64, win-64" in done.err
     made = {path.name: read_info(path)["depends"] for path in folder.rglob("*.conda")}
-    assert made == {"by-system-1-0.conda": ["__unix"], "by-system-1-win_0.conda": ["__win"]}
+    assert made == {
+        f"by-system-1-{builds[0]}.conda": ["__unix"],
+        f"by-system-1-{builds[1]}.conda": ["__win"],
+    }
 
 
 def test_all_means_the_platforms_of_conda_forge(twofold: Run, tmp_path: Path) -> None:

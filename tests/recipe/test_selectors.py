@@ -209,3 +209,13 @@ def test_all_wrong_selectors_are_reported_together() -> None:
         "meta.yaml:1",
         "meta.yaml:3",
     ]
+
+
+@pytest.mark.parametrize(
+    ("selector", "is_reported"),
+    [("py in [311, 312]", True), ("MODE[0] == 'f'", True), ("[linux]", False), ("linux", False)],
+)
+def test_brackets_inside_a_selector_are_reported(selector: str, is_reported: bool) -> None:
+    selected = select_lines(f"a  # [{selector}]", LINUX, ENVIRON, [], "meta.yaml")
+    remarks = selected.list_remarks("meta.yaml")
+    assert any("inner brackets" in remark for remark in remarks) is is_reported

@@ -132,10 +132,10 @@ def make_empty_package(target: OutputToBuild) -> CondaPackage:
 def _set_build_string(target: OutputToBuild, package: CondaPackage, label: str) -> None:
     """Set the build string (the recipe's own, if any) and record what is hashed into it."""
     build, variation = target.output.build, target.variation
-    own = target.recipe.calls.replace(build.string, lambda _: hash_values(variation.values))
+    own = target.recipe.calls.replace(build.string, lambda _: hash_values(variation.hashed))
     package.build = own or f"{label}_{build.number}".lstrip("_")
-    if variation.values:
-        hashed = json.dumps(dict(variation.values), sort_keys=True)
+    if variation.hashed:
+        hashed = json.dumps(variation.hashed, sort_keys=True)
         package.info_files["hash_input.json"] = hashed.encode()
 
 
@@ -159,7 +159,9 @@ def _package_from_recipe(target: OutputToBuild) -> CondaPackage:
         name=output.name,
         version=output.version,
         build_number=output.build.number,
-        depends=[_resolve_pins(recipe, line, known) for line in output.requirements.run],
+        depends=list(
+            dict.fromkeys(_resolve_pins(recipe, line, known) for line in output.requirements.run)
+        ),
         constrains=[_resolve_pins(recipe, line, known) for line in output.requirements.constrained],
         about=_collect_about(recipe, output),
         info_files=files,

@@ -106,7 +106,7 @@ def _find_file(recipe: Recipe, one: OutputBuild, variation: Variation) -> str | 
     if not is_known:
         return None
     label = variation.make_label("py" if one.method is BuildMethod.INSTALL else "")
-    own = recipe.calls.replace(output.build.string, lambda _: hash_values(variation.values))
+    own = recipe.calls.replace(output.build.string, lambda _: hash_values(variation.hashed))
     build = own or f"{label}_{output.build.number}".lstrip("_")
     subdir = "noarch" if _is_noarch(recipe, output) else recipe.platform.subdir
     return f"{subdir}/{output.name}-{output.version}-{build}.conda"

@@ -26,15 +26,23 @@ _LANGUAGE_CALLS = frozenset({"compiler", "stdlib"})
 class Variation(NamedTuple):
     """What distinguishes a package from others of the same output: names of variants with values.
 
-    `is_for_python`: it is for one Python only because the variants name several.
+    `is_for_python`: it is for one Python only because the variants name several. `virtual` are the
+    virtual packages it requires, by name: `__win` distinguishes the noarch packages of one recipe
+    that are read for two platforms, so conda-build's hash has them too.
     """
 
     values: Mapping[str, str] = {}
     is_for_python: bool = False
+    virtual: Mapping[str, str] = {}
+
+    @property
+    def hashed(self) -> dict[str, str]:
+        """What the hash in the build string is made of."""
+        return {**self.values, **self.virtual}
 
     def make_label(self, prefix: str, in_prefix: str = "") -> str:
         """Make the build string without its number; the value of `in_prefix` is in the prefix."""
-        values = {name: value for name, value in self.values.items() if name != in_prefix}
+        values = {name: value for name, value in self.hashed.items() if name != in_prefix}
         return f"{prefix}h{hash_values(values)}" if values else prefix
 
 
@@ -99,9 +107,16 @@ def plan_builds(readings: Sequence[Recipe]) -> list[BuildStep]:
         distinguishing = _find_distinguishing(readings, members, used)
         for group, values in zip(same.values(), distinguishing, strict=True):
             number, place = group[0]
-            noarch = readings[number].outputs[place].build.noarch
-            built[number][place] = Variation(values, "python" in values and not noarch)
+            output = readings[number].outputs[place]
+            is_for_python = "python" in values and not output.build.noarch
+            built[number][place] = Variation(values, is_for_python, _find_virtual(output))
     return [BuildStep(recipe, dict(sorted(built[n].items()))) for n, recipe in enumerate(readings)]
+
+
+def _find_virtual(output: Output) -> dict[str, str]:
+    """Find the virtual packages (`__unix`) that an output requires: name -> requirement."""
+    texts = [line.text for line in output.requirements.run]
+    return {text.split()[0]: text for text in texts if text.startswith("__")}
 
 
 def _find_distinguishing(

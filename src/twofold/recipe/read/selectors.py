@@ -67,13 +67,14 @@ class SelectedLines:
 
     `names` are the names the selectors mention; `unknown` those that nobody here knows, with
     their lines: they count as False, as they do for conda-build. `bare` are the selectors that
-    stand without the sign of a comment, with their lines.
+    stand without the sign of a comment, `nested` those with brackets inside, with their lines.
     """
 
     lines: tuple[tuple[int, str], ...]
     names: frozenset[str]
     unknown: tuple[tuple[int, str], ...]
     bare: tuple[tuple[int, str], ...] = ()
+    nested: tuple[tuple[int, str], ...] = ()
 
     def list_remarks(self, file: str) -> tuple[str, ...]:
         """List what the author of the file may not have meant, each with its line."""
@@ -85,6 +86,11 @@ class SelectedLines:
             *(
                 f"{file}:{line}: [{selector}] is read as a selector; write '# [{selector}]'"
                 for line, selector in self.bare
+            ),
+            *(
+                f"{file}:{line}: of [{selector}] conda-build reads the inner brackets alone; "
+                "write it without them: py in (311, 312)"
+                for line, selector in self.nested
             ),
         )
 
@@ -109,6 +115,7 @@ def select_lines(
     names_used: set[str] = set()
     unknown: list[tuple[int, str]] = []
     bare: list[tuple[int, str]] = []
+    nested: list[tuple[int, str]] = []
     known = {**platform.variables(), **variant}
     for number, line in enumerate(text.split("\n"), 1):
         if line.lstrip().startswith("#"):
@@ -120,6 +127,8 @@ def select_lines(
             continue
         if _COMMENT.search(line) is None:
             bare.append((number, selector))
+        if "[" in selector.lstrip("["):
+            nested.append((number, selector))
         evaluator = SelectorEvaluator(known, environ)
         try:
             keep = bool(evaluator.evaluate(selector))
@@ -136,7 +145,9 @@ def select_lines(
         unknown.extend((number, name) for name in sorted(evaluator.unknown))
         if keep:
             kept.append((number, without))
-    return SelectedLines(tuple(kept), frozenset(names_used), tuple(unknown), tuple(bare))
+    return SelectedLines(
+        tuple(kept), frozenset(names_used), tuple(unknown), tuple(bare), tuple(nested)
+    )
 
 
 def _split_selector(line: str, known: Mapping[str, object]) -> tuple[str | None, str]:
