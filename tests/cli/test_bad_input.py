@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -10,8 +11,10 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import CommandResult
+from tests.factories.artifacts import METADATA, write_wheel
 from tests.servers.registry import Registry
-from twofold.cli.terminal import is_coloured, note, show_error
+from twofold.cli import main
+from twofold.cli.terminal import is_coloured, note, print_json, print_text, show_error
 from twofold.errors import TwofoldError
 
 
@@ -107,6 +110,21 @@ def test_control_characters_of_a_server_do_not_reach_the_terminal(
     err = capsys.readouterr().err
     assert not set(err) & set("\x1b\x07\u202e\x9b\r")
     assert err.count("right") == 3
+    print_text(evil)
+    print_json(evil)
+    shown, as_json = capsys.readouterr().out.split("\n")[:2]
+    assert not set(shown + as_json) & set("\x1b\x07\u202e\x9b\r")
+    assert json.loads(as_json) == evil
+
+
+def test_control_characters_of_an_archive_do_not_reach_the_terminal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wheel = write_wheel(tmp_path, metadata=f"{METADATA}Classifier: no \x1b[2J\u202e :: such\n")
+    for more in ([], ["--github"]):
+        assert main(["check", str(wheel), *more]) == 1
+        out = capsys.readouterr().out
+        assert "such" in out and not set(out) & set("\x1b\u202e")
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,7 @@ from twofold.server.model import Action
 from twofold.server.registry import administration, lifecycle, maintenance
 from twofold.server.settings import Settings
 from twofold.server.store import Blobs, Database, lists
+from twofold.server.store import accounts as store_accounts
 from twofold.server.store.schema import pages as stored_pages
 
 
@@ -49,8 +50,15 @@ def test_people_get_rights_and_lose_them(
     admin(served, "role", "main", "ann", "upload")
     assert served.upload(make_wheel(tmp_path, "other"), token).status_code == 403
     assert served.upload(wheel, token).status_code == 200
+    named = accounts.TokenRequest("no\x1b[2J\u202e such")
+    with served.registry.database.read() as db:
+        ann = store_accounts.find_user(db, "ann")
+    assert ann is not None
+    accounts.issue_token_for(served.registry, "ann", ann, named)
     admin(served, "tokens", "ann")
-    shown = output(capsys).splitlines()[-1].split()[0]
+    listed = output(capsys)
+    assert "such" in listed and not set(listed) & set("\x1b\u202e")
+    shown = next(word for word in listed.split() if token.startswith(word.removesuffix("...")))
     assert token.startswith(shown.removesuffix("..."))
     admin(served, "revoke", "ann", shown)
     refused = served.upload(wheel, token)

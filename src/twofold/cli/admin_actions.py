@@ -10,7 +10,7 @@ from pathlib import Path
 
 from twofold.cli.admin_lists import RowPrinter
 from twofold.cli.admin_releases import RELEASE_ACTIONS
-from twofold.cli.terminal import note, print_json
+from twofold.cli.terminal import note, print_json, print_text
 from twofold.errors import UsageError
 from twofold.server.auth import accounts, trusted_publishers
 from twofold.server.context import Registry
@@ -152,7 +152,7 @@ def _log(registry: Registry, args: argparse.Namespace, show: RowPrinter) -> int:
         registry, administration.AuditQuery(args.channel, args.actor, args.action)
     )
     if args.csv:
-        print(administration.as_csv(changes), end="")
+        print_text(administration.as_csv(changes), end="")
         return 0
     return show.rows(
         [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from twofold.cli.terminal import note, print_json
+from twofold.cli.terminal import note, print_json, print_text
 from twofold.errors import UsageError
 
 TYPE_CHECKING = False
@@ -96,7 +96,7 @@ def _show(found: Any, show: Any) -> int:
     if found is None:
         note("done")
     elif isinstance(found, str):
-        print(found, end="")
+        print_text(found, end="")
     elif show.as_json or not isinstance(found, list):
         if show.as_json:
             print_json(found)

@@ -8,7 +8,7 @@ from twofold.cli.admin_imports import add_import_parser
 from twofold.cli.admin_offers import add_approve_parser, add_offer_parser, print_sync_result
 from twofold.cli.admin_upstreams import add_upstream_parser, with_json
 from twofold.cli.server_settings import read_settings
-from twofold.cli.terminal import note, print_json
+from twofold.cli.terminal import note, print_json, print_text
 from twofold.errors import TwofoldError
 
 TYPE_CHECKING = False
@@ -113,7 +113,7 @@ def _add_notice(args: argparse.Namespace, registry: Registry) -> int:
     if args.json:
         print_json(added.to_json)
     else:
-        print(f"{added.id}  until {added.expires_at:%Y-%m-%d}  {added.level}: {added.message}")
+        print_text(f"{added.id}  until {added.expires_at:%Y-%m-%d}  {added.level}: {added.message}")
     return 0
 
 
@@ -137,7 +137,7 @@ def _list_notices(args: argparse.Namespace, registry: Registry) -> int:
         print_json([one.to_json for one in found])
     else:
         for one in found:
-            print(f"{one.id}  until {one.expires_at:%Y-%m-%d}  {one.level}: {one.message}")
+            print_text(f"{one.id}  until {one.expires_at:%Y-%m-%d}  {one.level}: {one.message}")
     return 0
 
 
@@ -149,7 +149,7 @@ def _convert_waiting(args: argparse.Namespace, registry: Registry) -> int:
         print_json({"made": [file.basename for file in made], "missing": missing})
     else:
         for file in made:
-            print(file.basename)
+            print_text(file.basename)
         note(f"{len(made)} converted, {len(missing)} wheels could not be converted")
     for reason in missing.values():
         note(f"not converted: {reason}")

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from twofold.cli.admin_upstreams import read_secret, with_json
-from twofold.cli.terminal import note, print_json
+from twofold.cli.terminal import note, print_json, print_text
 from twofold.errors import TwofoldError
 
 TYPE_CHECKING = False
@@ -86,10 +86,10 @@ def _as_dict(problem: Problem) -> dict[str, str]:
 
 def _print_result(result: ImportResult, is_dry_run: bool) -> None:
     for name in result.planned:
-        print(f"would import {name}")
+        print_text(f"would import {name}")
     for problem in result.failed:
-        print(f"failed  {problem.where}: {problem.message}")
+        print_text(f"failed  {problem.where}: {problem.message}")
         if problem.hint:
-            print(f"  hint: {problem.hint}")
+            print_text(f"  hint: {problem.hint}")
     what = f"{len(result.planned)} to import" if is_dry_run else f"{len(result.imported)} imported"
     print(f"{what}, {len(result.present)} already there, {len(result.failed)} failed")

@@ -5,7 +5,7 @@ They read the store alone: what a registry needs for its changes is not imported
 
 from __future__ import annotations
 
-from twofold.cli.terminal import print_json
+from twofold.cli.terminal import print_json, print_text
 from twofold.server.store import lists
 
 TYPE_CHECKING = False
@@ -30,7 +30,9 @@ class RowPrinter:
             if self.as_json:
                 print_json(row)
             else:
-                print("  ".join(str(value) for value in row.values() if value not in (None, "")))
+                print_text(
+                    "  ".join(str(value) for value in row.values() if value not in (None, ""))
+                )
         return 0
 
     def row(self, **values: Any) -> int:

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from twofold.cli.admin_upstreams import with_json
-from twofold.cli.terminal import note, print_json
+from twofold.cli.terminal import note, print_json, print_text
 from twofold.errors import UsageError
 
 TYPE_CHECKING = False
@@ -74,9 +74,9 @@ def _approve(args: argparse.Namespace, registry: Registry) -> int:
         print_json({"approved": granted, "requests": [asdict(one) for one in requests]})
         return 0
     for name in granted:
-        print(f"{name}  granted")
+        print_text(f"{name}  granted")
     for one in requests:
-        print(f"{one.project}  asked for by {one.by} at {one.at[:16]}: {one.reason}")
+        print_text(f"{one.project}  asked for by {one.by} at {one.at[:16]}: {one.reason}")
     return 0
 
 
@@ -152,7 +152,7 @@ def print_sync_result(args: argparse.Namespace, done: SyncResult) -> int:
         print_json({"brought": done.fetched, "here": done.present, "missing": done.missing})
     else:
         for filename in done.fetched:
-            print(filename)
+            print_text(filename)
         note(f"{len(done.fetched)} fetched, {len(done.present)} already here")
     for reason in done.missing.values():
         note(f"missing: {reason}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from twofold.cli.terminal import note, print_json
+from twofold.cli.terminal import note, print_json, print_text
 from twofold.errors import UsageError
 
 TYPE_CHECKING = False
@@ -174,7 +174,7 @@ def _add_upstream(args: argparse.Namespace, registry: Registry) -> int:
         row = {"url": added.url, "internal": added.internal, "login": bool(added.secret)}
         print_json({"channel": args.channel, **row, "tried": tried})
     else:
-        print(f"{args.channel} proxies {added.url}{where}")
+        print_text(f"{args.channel} proxies {added.url}{where}")
         for line in tried:
             note(line)
     return 0
@@ -272,5 +272,5 @@ def _list_upstreams(args: argparse.Namespace, registry: Registry) -> int:
         for line in found:
             place = f"  (login from {line['secret_from']})" if line["secret_from"] else ""
             name = f"  {line['name']}" if line["name"] != "default" else ""
-            print(f"{line['channel']}  {line['kind']}{name}  {line['url']}{place}")
+            print_text(f"{line['channel']}  {line['kind']}{name}  {line['url']}{place}")
     return 0

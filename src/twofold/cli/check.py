@@ -114,16 +114,17 @@ def parse_codes(words: Sequence[str]) -> list[str]:
 
 
 def _print_findings(findings: Sequence[Finding], errors: int) -> None:
-    from twofold.cli.terminal import is_coloured, note
+    from twofold.cli.terminal import is_coloured, note, print_text, remove_controls
 
     colour = is_coloured(sys.stdout)
     marks = {"error": "\x1b[31m", "warning": "\x1b[33m"} if colour else {}
     off = "\x1b[0m" if colour else ""
     for finding in findings:
         mark = marks.get(finding.severity, "")
-        print(f"{finding.where}: {mark}{finding.severity} {finding.code}{off} {finding.message}")
+        where, message = map(remove_controls, (finding.where, finding.message))
+        print(f"{where}: {mark}{finding.severity} {finding.code}{off} {message}")
         if finding.hint:
-            print(f"  hint: {finding.hint}")
+            print_text(f"  hint: {finding.hint}")
     warnings = len(findings) - errors
     fixable = sum(finding.fix is not None for finding in findings)
     text = f"{_counted(errors, 'error')}, {_counted(warnings, 'warning')}"
@@ -136,6 +137,8 @@ def _counted(number: int, noun: str) -> str:
 
 def _annotate(findings: Sequence[Finding], paths: Sequence[Path]) -> None:
     """Print GitHub's workflow commands; paths are relative to the working folder."""
+    from twofold.cli.terminal import print_text
+
     root = paths[0] if paths[0].is_dir() else None
     for finding in findings:
         file, line = finding.place
@@ -143,7 +146,7 @@ def _annotate(findings: Sequence[Finding], paths: Sequence[Path]) -> None:
         places = f"file={_escaped(shown, True)}" + (f",line={line}" if line else "")
         text = f"{finding.message}\n{finding.hint}" if finding.hint else finding.message
         title = _escaped(finding.code, True)
-        print(f"::{finding.severity} {places},title={title}::{_escaped(text, False)}")
+        print_text(f"::{finding.severity} {places},title={title}::{_escaped(text, False)}")
 
 
 def _escaped(text: str, is_property: bool) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from twofold.cli.terminal import Parser, print_json
+from twofold.cli.terminal import Parser, print_json, print_text
 from twofold.errors import UsageError
 from twofold.names import normalize_name, to_conda_name
 from twofold.names.conda_forge import (
@@ -47,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print_json([one._asdict() for one in explained])
     else:
-        print("\n".join(map(_format, explained)))
+        print_text("\n".join(map(_format, explained)))
     return 0
 
 

@@ -140,9 +140,16 @@ def is_coloured(stream: TextIO) -> bool:
 
 def remove_controls(text: str) -> str:
     """Text without control and bidirectional characters, which servers could send to a terminal."""
-    return "".join(
-        c if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cf") else "\ufffd" for c in text
-    )
+    return "".join("\ufffd" if _is_control(c) and c not in "\n\t" else c for c in text)
+
+
+def _is_control(character: str) -> bool:
+    return unicodedata.category(character) in ("Cc", "Cf")
+
+
+def print_text(text: str, end: str = "\n") -> None:
+    """Print a result that holds what others wrote: users, servers, archives."""
+    print(remove_controls(text), end=end)
 
 
 def note(text: str) -> None:
@@ -264,9 +271,12 @@ def print_json(value: Any) -> None:
     """Print a command's `--json` result as one line on stdout."""
     import json
 
-    # Escaped where the stream could not print it: JSON stays JSON.
+    # Escaped where the stream could not print it, or a terminal obeys it: JSON stays JSON.
     is_narrow = (sys.stdout.encoding or "").lower() not in ("utf-8", "utf8")
-    print(json.dumps(value, ensure_ascii=is_narrow, default=str), flush=True)
+    text = json.dumps(value, ensure_ascii=is_narrow, default=str)
+    if not text.isprintable():
+        text = "".join(json.dumps(c)[1:-1] if _is_control(c) else c for c in text)
+    print(text, flush=True)
 
 
 def show_error(error: TwofoldError, as_json: bool = False) -> int:
