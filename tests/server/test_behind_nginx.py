@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -36,11 +36,11 @@ def find_port() -> int:
         return int(taken.getsockname()[1])
 
 
-def configure(folder: Path, port: int, inner: str, prefix: str) -> Path:
+def configure(folder: Path, port: int, inner: str, prefix: str, address: str = "127.0.0.1") -> Path:
     """Write the example's server without TLS, for this port, address and path."""
     server = EXAMPLE.read_text(encoding="utf-8")
     server = re.sub(r" *(listen \[|ssl_).*\n", "", server)
-    server = server.replace("listen 443 ssl;", f"listen 127.0.0.1:{port};")
+    server = server.replace("listen 443 ssl;", f"listen {address}:{port};")
     server = server.replace("proxy_set_header Host $host;", "proxy_set_header Host $http_host;")
     server = server.replace("location / {", f"location {prefix}/ {{")
     server = server.replace("proxy_pass http://127.0.0.1:8080;", f"proxy_pass {inner};")
@@ -59,7 +59,10 @@ def configure(folder: Path, port: int, inner: str, prefix: str) -> Path:
 
 @contextmanager
 def run_nginx(
-    config: Path, folder: Path, is_there: Callable[[], requests.Response]
+    config: Path,
+    folder: Path,
+    is_there: Callable[[], requests.Response],
+    codes: Container[int] = (200,),
 ) -> Iterator[None]:
     """Run nginx until the end of the block, which begins when it answers."""
     command = ["nginx", "-c", config, "-p", folder, "-e", "stderr"]
@@ -67,7 +70,7 @@ def run_nginx(
     try:
         for _ in range(100):
             try:
-                assert is_there().status_code == 200
+                assert is_there().status_code in codes
                 break
             except requests.ConnectionError:
                 time.sleep(0.1)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+import sqlite3
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -11,10 +13,12 @@ import pytest
 import trustme
 from sqlalchemy import text
 
+from tests.factories.packages import make_wheel
 from tests.server.conftest import Place, serve
-from twofold.server.doctor import Finding, examine
+from twofold.cli.admin import become_owner
+from twofold.server.doctor import Finding, examine, stores
 from twofold.server.model import now, to_text
-from twofold.server.settings import Settings
+from twofold.server.settings import IssuerSettings, Settings
 
 
 def find(settings: Settings, check: str) -> list[Finding]:
@@ -74,9 +78,7 @@ def test_objects_that_cannot_be_written_are_reported(place: Place, tmp_path: Pat
 
 
 @pytest.mark.parametrize(("days", "state"), [(400, "ok"), (5, "warning"), (-5, "error")])
-def test_a_certificate_that_ends_is_reported(
-    place: Place, tmp_path: Path, days: int, state: str
-) -> None:
+def test_a_certificate_that_ends_is_reported(tmp_path: Path, days: int, state: str) -> None:
     end = now() + timedelta(days=days)
     cert = trustme.CA().issue_cert(
         "packages.example", not_before=end - timedelta(800), not_after=end
@@ -84,10 +86,130 @@ def test_a_certificate_that_ends_is_reported(
     pem, key = tmp_path / "cert.pem", tmp_path / "key.pem"
     cert.cert_chain_pems[0].write_to_path(str(pem))
     cert.private_key_pem.write_to_path(str(key))
-    settings = replace(place.settings, tls_certificate=pem, tls_key=key)
+    key.chmod(0o600)
+    settings = Settings(tmp_path, tls_certificate=pem, tls_key=key)
     assert states(settings)["tls"] == state
     key.write_text("no key")
     assert states(settings)["tls"] == "error"
+
+
+def break_key(folder: Path) -> None:
+    (folder / "key.pem").write_bytes(trustme.CA().issue_cert("x").private_key_pem.bytes())
+
+
+def break_mode(folder: Path) -> None:
+    (folder / "key.pem").chmod(0o644)
+
+
+@pytest.mark.parametrize(
+    ("names", "harm", "state", "message"),
+    [
+        (["packages.example"], None, "ok", "ends on"),
+        (["*.example"], None, "ok", "ends on"),
+        (["other.example"], None, "error", "host is packages.example"),
+        (["packages.example"], break_key, "error", "of another certificate"),
+        (["packages.example"], break_mode, "warning", "0644"),
+    ],
+)
+def test_a_certificate_that_clients_refuse_is_reported(
+    tmp_path: Path,
+    names: list[str],
+    harm: Callable[[Path], None] | None,
+    state: str,
+    message: str,
+) -> None:
+    cert = trustme.CA().issue_cert(*names)
+    pem, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    cert.cert_chain_pems[0].write_to_path(str(pem))
+    cert.private_key_pem.write_to_path(str(key))
+    key.chmod(0o600)
+    if harm is not None:
+        harm(tmp_path)
+    settings = Settings(tmp_path, public_url="https://packages.example")
+    settings = replace(settings, tls_certificate=pem, tls_key=key)
+    found = [one for one in find(settings, "tls") if one.state == state]
+    assert message in " ".join(one.message for one in found)
+    assert state == "ok" or all(one.hint for one in found)
+
+
+def lock(place: Place) -> Callable[[], None]:
+    other = sqlite3.connect(place.settings.data / "registry.sqlite", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    return other.close
+
+
+def hold_other_tables(place: Place) -> Callable[[], None]:
+    with place.registry.database.write() as db:
+        db.execute(text("ALTER TABLE alembic_version RENAME TO places"))
+    return lambda: None
+
+
+def lose_an_object(place: Place) -> Callable[[], None]:
+    place.publish(make_wheel(place.settings.data / "files", "lost"))
+    for path in (place.settings.data / "objects").rglob("*"):
+        if path.is_file():
+            path.write_bytes(path.read_bytes()[:-1])
+    return lambda: None
+
+
+@pytest.mark.parametrize(
+    ("harm", "check", "message"),
+    [
+        (lock, "database", "database is locked"),
+        (hold_other_tables, "database", "none of twofold's"),
+        (lose_an_object, "files", "missing or cut off"),
+    ],
+)
+def test_what_is_wrong_with_the_stores_is_reported(
+    place: Place,
+    harm: Callable[[Place], Callable[[], None]],
+    check: str,
+    message: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(stores, "PATIENCE", 0.1)
+    mend = harm(place)
+    wrong = [one for one in find(place.settings, check) if one.state != "ok"]
+    mend()
+    assert len(wrong) == 1 and message in wrong[0].message and wrong[0].hint, wrong
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "check"),
+    [
+        ("host", "203.0.113.9", "address"),
+        ("trust_root", Path(__file__), "settings"),
+        ("site_logo", Path("absent.png"), "settings"),
+        ("tls_key", Path(__file__), "tls"),
+        ("issuer", IssuerSettings("https://id.invalid", "x"), "issuer"),
+    ],
+)
+def test_what_a_start_would_refuse_is_reported(
+    tmp_path: Path, field: str, value: object, check: str
+) -> None:
+    settings = replace(Settings(tmp_path / "none"), **{field: value})  # type: ignore[arg-type]
+    [wrong] = [one for one in find(settings, check) if one.state == "error"]
+    assert wrong.hint
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() != 0, reason="only root can give files away")
+def test_root_writes_as_the_owner_of_the_data_and_finds_files_of_others(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = place.settings.data
+    os.chown(data / "registry.sqlite", 12345, 12345)
+    [found] = find(place.settings, "folder")
+    assert found.state == "error" and "chown" in found.hint
+    done: list[tuple[str, int]] = []
+    for name in ("setuid", "setgid"):
+        monkeypatch.setattr(os, name, lambda number, name=name: done.append((name, number)))
+    monkeypatch.setattr(os, "setgroups", lambda _groups: None)
+    become_owner(data)
+    assert done == []
+    os.chown(data, 12345, 54321)
+    monkeypatch.setattr(os, "access", lambda *_words, **_options: True)
+    become_owner(data)
+    assert done == [("setgid", 54321), ("setuid", 12345)]
 
 
 def test_what_passes_passwords_in_clear_or_believes_everybody_is_reported(place: Place) -> None:

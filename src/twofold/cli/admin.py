@@ -10,12 +10,13 @@ from contextlib import closing
 from twofold.cli import admin_call, admin_doctor, admin_groups
 from twofold.cli.admin_examples import format_examples
 from twofold.cli.server_settings import STORE, add_options, read_settings
-from twofold.cli.terminal import Parser
+from twofold.cli.terminal import Parser, note
 from twofold.errors import TwofoldError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
     from typing import Any
 
 DESCRIPTION = """\
@@ -291,6 +292,7 @@ def run(args: argparse.Namespace) -> int:
 
     settings = read_settings(args)
     os.umask(0o077)  # as serve does
+    become_owner(settings.data)
     if "doctor" in args:
         return int(args.doctor(args, settings))
     if not settings.database and not (settings.data / "registry.sqlite").exists():
@@ -307,3 +309,26 @@ def run(args: argparse.Namespace) -> int:
         if "act" in args:
             return int(args.act(args, registry))
         return ACTIONS[args.what](registry, args, RowPrinter(args.json))
+
+
+def become_owner(data: Path) -> None:
+    """Let root act as the data folder's owner: the server can't use files that root makes there."""
+    if os.name == "nt" or os.geteuid() != 0 or not data.is_dir():
+        return
+    owner = data.stat()
+    if owner.st_uid == 0:
+        return
+    os.seteuid(owner.st_uid)
+    is_readable = all(
+        os.access(path, os.R_OK, effective_ids=True) for path in (__file__, os.__file__)
+    )
+    os.seteuid(0)
+    if not is_readable:
+        raise TwofoldError(
+            f"the user {owner.st_uid}, who owns {data}, cannot read this twofold: {__file__}",
+            "install twofold where every user can read it, as in /opt/twofold",
+        )
+    note(f"as the user {owner.st_uid}, who owns {data}")
+    os.setgroups([])
+    os.setgid(owner.st_gid)
+    os.setuid(owner.st_uid)

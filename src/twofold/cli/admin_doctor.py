@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import os
 
-from twofold.cli.server_settings import SERVING, add_options
+from twofold.cli.server_settings import SERVING, VARIABLES, add_options
+from twofold.cli.setting_values import find_unknown_variables
 from twofold.cli.terminal import print_json
 
 TYPE_CHECKING = False
@@ -31,9 +33,14 @@ def add_to(commands: argparse._SubParsersAction[Any]) -> None:
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """Print one line for each finding; returns the exit code."""
-    from twofold.server.doctor import examine
+    from twofold.server.doctor import Finding, examine
 
-    findings = examine(settings)
+    unknown = find_unknown_variables(os.environ, VARIABLES)
+    findings = [
+        Finding("settings", "warning", f"{name} is no setting", f"write {meant or 'it otherwise'}")
+        for name, meant in unknown.items()
+    ]
+    findings += examine(settings)
     for found in findings:
         if args.json:
             print_json(

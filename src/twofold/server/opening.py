@@ -36,7 +36,7 @@ def open_registry(settings: Settings) -> Registry:
     from twofold.server.context import Registry
     from twofold.server.registry.browsing.search_index import fill_search_index
 
-    roots = _trust_roots(settings.trust_root) if settings.trust_root else ()
+    roots = read_trust_roots(settings.trust_root) if settings.trust_root else ()
     database = open_database(settings)
     blobs = Blobs(settings.objects_url)
     registry = Registry(
@@ -60,7 +60,8 @@ def _make_private(folder: Path) -> None:
         folder.chmod(0o700)
 
 
-def _trust_roots(path: Path) -> tuple[Any, ...]:
+def read_trust_roots(path: Path) -> tuple[Any, ...]:
+    """Read the certificates under which attestations must be signed. Raises TwofoldError."""
     from twofold.server.auth.attestations import read_roots
 
     return read_roots(path)

@@ -89,6 +89,15 @@ def serve(settings: Settings, ready: Callable[[str, str | None], None]) -> None:
         listener.close()
 
 
+#: Reason of OpenSSL -> what is wrong, where its name says little.
+_CERTIFICATE_ERRORS = {
+    "KEY_VALUES_MISMATCH": "the key is of another certificate",
+    "EE_KEY_TOO_SMALL": "its key is too short, and clients refuse it: make one of 2048 bits",
+    "CA_MD_TOO_WEAK": "it is signed with a hash that clients refuse: have it signed with SHA-256",
+    None: "a file is not PEM, or the key is not in it",
+}
+
+
 def load_certificate(settings: Settings) -> ssl.SSLContext | None:
     """Return what TLS needs, None without a certificate. Raises TwofoldError."""
     if settings.tls_certificate is None:
@@ -99,14 +108,21 @@ def load_certificate(settings: Settings) -> ssl.SSLContext | None:
     for path in (settings.tls_certificate, settings.tls_key):
         if path is not None and not path.is_file():
             raise TwofoldError("the file does not exist", hint, where=str(path))
+        if path is not None and not os.access(path, os.R_OK):
+            raise TwofoldError("this user cannot read it", "make it the server's", str(path))
+    where = str(settings.tls_certificate)
+
+    def refuse_passphrase() -> str:  # else OpenSSL asks for it, on a terminal that no service has
+        hint = "write it without one: openssl pkey -in KEY -out PLAIN, of mode 0600"
+        raise TwofoldError("the key has a passphrase", hint, str(settings.tls_key or where))
+
     try:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(settings.tls_certificate, settings.tls_key)
+        context.load_cert_chain(settings.tls_certificate, settings.tls_key, refuse_passphrase)
     except ssl.SSLError as error:
-        where = str(settings.tls_certificate)
-        raise TwofoldError(
-            f"not a certificate with its key: {error.reason}", hint, where
-        ) from error
+        reason = _CERTIFICATE_ERRORS.get(error.reason, error.reason)
+        message = f"not a certificate with its key: {reason}"
+        raise TwofoldError(message, hint, where) from error
     return context
 
 

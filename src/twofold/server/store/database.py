@@ -34,6 +34,7 @@ from sqlalchemy import (
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import (
     ArgumentError,
+    DatabaseError,
     InvalidatePoolError,
     SQLAlchemyError,
 )
@@ -210,6 +211,23 @@ class Database:
         with self.read() as connection:
             found = connection.exec_driver_sql("PRAGMA quick_check(5)").scalars()
             return [str(line) for line in found if line != "ok"]
+
+    def count_tables(self) -> int:
+        """Return how many tables there are, of other programs too."""
+        with self.read() as connection:
+            return len(inspect(connection).get_table_names())
+
+    def check_writable(self, patience: float) -> None:
+        """Check that a change can be made within some seconds. Raises TwofoldError."""
+        try:
+            with self.write_soon(patience) as connection:
+                connection.exec_driver_sql(
+                    "UPDATE alembic_version SET version_num = version_num WHERE 1 = 0"
+                )
+        except DatabaseError as error:  # PostgreSQL: a standby, or no permission
+            reason = str(error.orig).strip().splitlines()[0]
+            hint = "name the primary server, with the owner of the tables, in --database"
+            raise TwofoldError(f"the database cannot be changed: {reason}", hint) from error
 
     def read_clock(self) -> datetime | None:
         """Return the clock of the database's server; None for SQLite, which has none."""

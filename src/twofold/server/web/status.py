@@ -30,11 +30,15 @@ def healthz(_request: Request) -> Response:
 
 
 def readyz(request: Request) -> Response:
-    """Report whether the database and the object store are reachable."""
+    """Report whether the database and the object store are reachable.
+
+    `client` is the caller's address as the registry sees it, behind its proxies.
+    """
     registry = get_registry(request)
     parts = {"database": registry.database.is_reachable(), "objects": registry.blobs.is_reachable()}
     if all(parts.values()):
-        return JSONResponse({"status": "ok", **parts})
+        client = request.client.host if request.client else ""
+        return JSONResponse({"status": "ok", **parts, "client": client})
     unreachable = ", ".join(name for name, there in parts.items() if not there)
     return problem_response("not-ready", f"Not ready: cannot reach {unreachable}", status=503)
 

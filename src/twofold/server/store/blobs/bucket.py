@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl, urlsplit
 from twofold.errors import StoreUnreachable, TwofoldError
 from twofold.extras import require_extra
 from twofold.server.store.blobs.backend import BlobReader, BlobVersion, StoredBlob, make_key
+from twofold.server.store.blobs.bucket_errors import explain_bucket_error
 
 #: For an unreachable object store: an early 503 is better for clients than obstore's default of
 #: waiting for minutes.
@@ -19,9 +20,6 @@ _RETRY_CONFIG: Any = {"max_retries": 3, "retry_timeout": timedelta(seconds=10)}
 
 #: How long a signed address is valid: a client follows a redirect at once.
 SIGNED_FOR = timedelta(minutes=5)
-
-#: Where machines of a cloud ask for keys (link-local, the same in all of them): obstore's last try.
-_MACHINE_KEYS = "//169.254.169.254/"
 
 
 class Bucket:
@@ -159,11 +157,6 @@ class _ErrorTranslator:
         if isinstance(error, (NotFoundError, FileNotFoundError)):
             raise FileNotFoundError(str(error).splitlines()[0]) from error
         if isinstance(error, BaseError):
-            text = str(error).splitlines()[0][:200]
-            hint = "try again; see the server's --objects"
-            if _MACHINE_KEYS in text:
-                text = "there are no keys, and this machine has no role that gives some"
-                hint = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY for the server"
-            raise StoreUnreachable(
-                f"the object store failed to {self.verb}: {text}", hint
-            ) from error
+            reason, hint = explain_bucket_error(str(error))
+            message = f"the object store failed to {self.verb}: {reason}"
+            raise StoreUnreachable(message, hint) from error
