@@ -222,6 +222,11 @@ def test_a_mistake_is_reported_with_its_location(
         ("src/ns/part/c.py", 'there is src/ns.part: write [tool.twofold] modules = ["ns.part"]'),
         ("src/data/c.py", 'there is src/data: write [tool.twofold] modules = ["data"]'),
         ("src/ns/a/__init__.py", 'there is src/ns.a: write [tool.twofold] modules = ["ns.a"]'),
+        (
+            "lib/a/__init__.py",
+            'there is lib/a: write [tool.twofold] source = "lib" and modules = ["a"]',
+        ),
+        ("py/my_package.py", 'there is py/my_package.py: write [tool.twofold] source = "py"'),
         ("setup.py", "make my_package/__init__.py, or set [tool.twofold] modules ([] for none)"),
         (
             "my-script.py",

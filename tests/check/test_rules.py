@@ -211,7 +211,11 @@ def test_a_negated_glob_is_a_mistake(key: str, project: Callable[..., Path]) -> 
     assert any("'!'" in finding.message and finding.place[1] for finding in found)
 
 
-_MEANT = {"cv2": "opencv-python", "sklearn": "scikit-learn", "PIL": "Pillow", "nunpy": "numpy"}
+_MEANT = {
+    **{"cv2": "opencv-python", "sklearn": "scikit-learn", "PIL": "Pillow", "nunpy": "numpy"},
+    **{"scikitlearn": "scikit-learn", "requets": "requests", "pandsa": "pandas"},
+    **{"matplotlb": "matplotlib", "pytorch": "torch", "tensorfow": "tensorflow"},
+}
 
 
 @pytest.mark.parametrize("name", _MEANT)
@@ -221,6 +225,14 @@ def test_a_module_or_a_misspelling_as_a_dependency_is_led_to_the_project(
     toml = {"dependencies = []": f'dependencies = ["{name}"]'}
     found = [f for f in check_project(project({}, toml)) if f.code == "TF301"]
     assert [f"'{_MEANT[name]}'".lower() in f.message.lower() for f in found] == [True]
+
+
+def test_a_module_of_python_as_a_dependency_is_to_be_removed(
+    project: Callable[..., Path],
+) -> None:
+    toml = {"dependencies = []": 'dependencies = ["json", "my-tool"]'}
+    found = [f for f in check_project(project({}, toml)) if f.code == "TF301"]
+    assert [f.hint.partition(" ")[0] for f in found] == ["remove", "if"]
 
 
 def test_codes_and_names_are_given_once() -> None:

@@ -189,14 +189,17 @@ def test_a_registry_without_a_channel_is_reported_with_the_form_of_its_url(
     assert f"{registry.url}/CHANNEL" in caught.value.hint
 
 
-@pytest.mark.parametrize("path", ["main", "main/", "main/simple/", "main/noarch", "", "other/x/y"])
+@pytest.mark.parametrize(
+    "path", ["main", "main/simple/", "main/noarch", "", "other/x/y", "legacy/", "simple"]
+)
 def test_an_upload_to_a_wrong_address_gets_the_right_one(registry: Registry, path: str) -> None:
     connection = HTTPConnection(registry.url.removeprefix("http://"))
     connection.request("POST", f"/{path}", b"x")
     answer = connection.getresponse()
     assert answer.status in (404, 405)
     body = json.loads(answer.read())
-    channel = path.partition("/")[0] or "CHANNEL"
+    channel = path.partition("/")[0]
+    channel = "CHANNEL" if channel in ("", "legacy", "simple") else channel
     assert body["hint"] == f"upload packages to {registry.url}/{channel}/legacy/"
     assert body["title"] == HTTPStatus(answer.status).phrase
     connection.request("POST", "/main/legacy", b"x")

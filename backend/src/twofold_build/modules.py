@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from twofold_build.model import Project
 
 
+#: Folders that other projects keep their code in, as `src`.
+_SOURCES = ("lib", "python", "py", "source", "sources", "code")
+
+
 class Module:
     """A package or a single module.
 
@@ -49,12 +53,14 @@ def find_modules(project: Project, diagnostics: Diagnostics) -> tuple[list[str],
     wanted = names.escape_for_filename(project.name) or "my_package"
     # What is below `src` is no module `src.name` of the root.
     candidates = ((s, n) for s in sources for n in _list_candidates(project.root, s))
-    there = [os.path.join(s, n) for s, n in candidates if n.partition(".")[0] not in sources]
+    beside = {*sources, *_list_source_folders(project)}
+    there = [os.path.join(s, n) for s, n in candidates if n.partition(".")[0] not in beside]
     hint = _suggest_rename(project, sources, wanted)
     if there and not hint:
         modules = ", ".join(f'"{os.path.basename(path).removesuffix(".py")}"' for path in there)
         hint = f"there is {', '.join(there)}: write [tool.twofold] modules = [{modules}]"
     package = os.path.join(sources[0], wanted)
+    hint = hint or _suggest_source(project, wanted)
     hint = hint or f"make {package}/__init__.py, or set [tool.twofold] modules ([] for none)"
     diagnostics.add(
         f"there is no package or module '{wanted}' for the project '{project.name}' in "
@@ -90,6 +96,33 @@ def _suggest_rename(project: Project, sources: list[str], wanted: str) -> str:
                 new = os.path.join(source, wanted + name[len(plain) :])
                 odd = _describe_odd_character(plain)
                 return f"rename {old} to {new}: Python can import no name with {odd}"
+    return ""
+
+
+def _list_source_folders(project: Project) -> list[str]:
+    """List the folders of the root that hold code and are no package, where none is declared."""
+    if project.settings.sources is not None:
+        return []
+    folders = [os.path.join(project.root, name) for name in _SOURCES]
+    found = [one for one in folders if os.path.isdir(one) and _holds_code(one)]
+    is_package = [os.path.exists(os.path.join(one, "__init__.py")) for one in found]
+    return [
+        os.path.basename(one) for one, is_one in zip(found, is_package, strict=True) if not is_one
+    ]
+
+
+def _suggest_source(project: Project, wanted: str) -> str:
+    """Return the hint for code in a folder like `lib`, which `source` has to name, or ''."""
+    for folder in _list_source_folders(project):
+        there = _list_candidates(project.root, folder)
+        modules = [name.removesuffix(".py") for name in there]
+        setting = f'source = "{folder}"'
+        if wanted not in modules and modules:
+            listed = ", ".join(f'"{name}"' for name in modules)
+            setting += f" and modules = [{listed}]"
+        if there:
+            paths = ", ".join(os.path.join(folder, name) for name in there)
+            return f"there is {paths}: write [tool.twofold] {setting}"
     return ""
 
 
@@ -189,9 +222,10 @@ def _report_missing(
 ) -> None:
     near = [there for source in sources for there in _list_candidates(project.root, source)]
     places = " or ".join(source or "the root" for source in sources)
+    hint = f"there is: {', '.join(near)}" if near else "check its name and [tool.twofold] source"
     diagnostics.add(
         f"there is no module '{name}' in {places}",
-        f"there is: {', '.join(near)}" if near else "check its name and [tool.twofold] source",
+        _suggest_source(project, name) or hint,
         table="tool.twofold",
         key="modules",
         value=name,

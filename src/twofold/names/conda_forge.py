@@ -52,6 +52,12 @@ def is_listed(key: str) -> bool:
     )
 
 
+def list_known_names() -> frozenset[str]:
+    """Return every normalized PyPI name of the tables."""
+    records = _load_table().decode().splitlines()[1:]
+    return load_same_names().union(load_further_names(), (r.partition(" ")[0] for r in records))
+
+
 def _load_table() -> bytes:
     if not _table:
         with open(os.path.join(_FOLDER, "conda_forge.txt"), "rb") as stream:

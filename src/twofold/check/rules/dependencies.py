@@ -17,10 +17,11 @@ from twofold.check.rule_table import WARNING, Violation
 from twofold.names import requirement_name
 from twofold.names.conda_forge import (
     find_on_conda_forge,
+    find_pypi_names,
     is_listed,
     load_further_names,
-    load_same_names,
 )
+from twofold.names.similar_names import find_similar
 from twofold.source_analysis.expressions import expression
 from twofold.source_analysis.providers import (
     InterpreterDistributions,
@@ -207,15 +208,8 @@ def unknown_conda_name(context: ProjectContext) -> Iterator[Violation]:
         key = normalize_name(name)
         if is_listed(key):
             continue
-        provider = find_distribution(name)
-        meant = provider if provider != name else next(iter(_similar(key)), "")
-        if meant:
-            known_as = "is the name of a module" if provider != name else "is in no table of names"
-            yield Violation(
-                f"'{name}' {known_as}; the project may be meant that is called '{meant}'",
-                f'write "{meant}" in dependencies, if it is that project',
-                context.location("dependencies", requirement),
-            )
+        if found := _suggest_project(name, key):
+            yield Violation(*found, context.location("dependencies", requirement))
             continue
         yield Violation(
             f"it is not known whether conda has '{name}', or under which name",
@@ -225,17 +219,23 @@ def unknown_conda_name(context: ProjectContext) -> Iterator[Violation]:
         )
 
 
-def _similar(key: str) -> list[str]:
-    """A well-known project whose name differs by a letter: `nunpy`."""
-    from difflib import get_close_matches
-
-    near = [name for name in load_same_names() if abs(len(name) - len(key)) < 2 and len(key) > 3]
-    same = [name for name in near if name[0] == key[0] or name[-1] == key[-1]]
-    return [
-        name
-        for name in get_close_matches(key, same, n=1, cutoff=0.8)
-        if sum(one != other for one, other in zip(name, key, strict=False)) < 2
-    ]
+def _suggest_project(name: str, key: str) -> tuple[str, str] | None:
+    """What an unknown name is, and the hint, where it is the name of something else."""
+    if is_stdlib(name):
+        return f"'{name}' is a module of Python's standard library", "remove it from dependencies"
+    provider = find_distribution(name)
+    known_as = "is the name of a module"
+    if provider == name:
+        known_as = "is the name of a conda package"
+        provider = next(iter(find_pypi_names([key])), "")
+    if not provider:
+        known_as, provider = "is in no table of names", find_similar(key)
+    if not provider:
+        return None
+    return (
+        f"'{name}' {known_as}; the project may be meant that is called '{provider}'",
+        f'write "{provider}" in dependencies, if it is that project',
+    )
 
 
 def not_in_conda(context: ProjectContext) -> Iterator[Violation]:

@@ -128,7 +128,10 @@ def _find_upload_hint(request: Request) -> str:
     if request.method not in ("POST", "PUT"):
         return ""
     root = str(request.base_url).rstrip("/")
-    channel = request.url.path.removeprefix(request.scope.get("root_path", "")).split("/")[1]
+    path = request.url.path.removeprefix(request.scope.get("root_path", ""))
+    channel, _, rest = path.lstrip("/").partition("/")
+    if channel in ("legacy", "simple", "upload") and not rest.strip("/"):
+        channel = ""  # the address of an index without channels
     return "" if channel == "api" else f"upload packages to {root}/{channel or 'CHANNEL'}/legacy/"
 
 
