@@ -13,8 +13,9 @@ import yaml
 from tests.conftest import CommandResult
 from tests.recipe.recipe_builder import Builder, make_project, read_info
 from tests.recipe.summary import read_for_linux
+from twofold.cli.recipe_dir import check_recipes_below
 from twofold.conda_metadata import CondaPackage
-from twofold.errors import ProjectErrors
+from twofold.errors import ProjectErrors, TwofoldError
 from twofold.formats.conda_writer import CondaWriter
 from twofold.index.folder import index_folder
 from twofold.recipe.building.build_method import BuildMethod, choose_methods
@@ -146,6 +147,35 @@ def test_many_recipes_are_built_in_the_order_they_need(twofold: Run, tmp_path: P
     circle = twofold("build", tmp_path / "all", "--recipe-dir")
     assert circle.code == 1
     assert "in a circle" in circle.err
+
+
+def test_recipes_deep_in_folders_are_read_before_one_is_built(twofold: Run, tmp_path: Path) -> None:
+    root = tmp_path / "all"
+    meta = META + "build: {{noarch: generic}}\nrequirements:\n  run:\n    - {run}\n"
+    feedstock = write_recipe(root / "feeds/b-feedstock/recipe", meta.format(name="b", run="c"))
+    write_recipe(feedstock / "tests", "not read: {")
+    by_system = meta.format(name="c", run="__win  # [win]\n    - __unix  # [unix]")
+    write_recipe(root / "c/recipe", by_system)
+    (root / "c" / "conda-forge.yml").write_text("noarch_platforms: [linux_64, win_64]\n")
+    done = twofold("build", root, "--recipe-dir", "--render-only", "--json")
+    assert done.code == 0, done.err
+    found = [(p["package"]["name"], p["target_platform"]) for p in json.loads(done.out)["packages"]]
+    assert found[:2] == [("c", "linux-64"), ("c", "win-64")] and found[2][0] == "b"
+    with pytest.raises(TwofoldError) as below:
+        check_recipes_below(feedstock.parent)
+    assert below.value.hint == f"run 'twofold build {feedstock}'"
+
+    write_recipe(root / "d", meta.format(name="b", run="c"))
+    with pytest.raises(TwofoldError, match="no project and no recipe") as below:
+        check_recipes_below(root)
+    assert below.value.hint.startswith("build all 2 with --recipe-dir")
+    twice = twofold("build", root, "--recipe-dir")
+    assert twice.code == 1 and "two recipes make b-1.0.0-0.conda" in twice.err
+    for name in ("d", "e"):
+        write_recipe(root / name, meta.format(name="B b", run="c"))
+    wrong = twofold("build", root, "--recipe-dir")
+    places = [f"{root / name / 'meta.yaml'}:2: package/name" for name in ("d", "e")]
+    assert wrong.code == 1 and all(place in wrong.err for place in places), wrong.err
 
 
 @pytest.mark.parametrize("option", ["--allow-network", "--target-platform=win-64"])

@@ -157,7 +157,7 @@ def run(args: argparse.Namespace | Arguments) -> int:
 
         options = read_recipe_options(args)
     if options is not None and options.is_render_only:
-        from twofold.cli.recipe import print_rendered
+        from twofold.cli.rendered_recipes import print_rendered
 
         return print_rendered(args.path, request, options, as_json=args.json)
     made = build_path(args.path, request, options)
@@ -193,7 +193,7 @@ def build_path(
     The one door for every command that builds a user's folder.
     """
     if options is not None and options.is_recipe_dir:
-        from twofold.cli.recipe import build_recipes
+        from twofold.cli.recipe_dir import build_recipes
 
         return build_recipes(path, request, options)
     if any(os.path.exists(os.path.join(path, name)) for name in RECIPES):  # noqa: PTH110,PTH118
@@ -202,6 +202,12 @@ def build_path(
         from twofold.cli.recipe import build_folder
 
         return build_folder(Path(path), request, options)
+    if not os.path.exists(os.path.join(path, "pyproject.toml")):  # noqa: PTH110,PTH118
+        from pathlib import Path
+
+        from twofold.cli.recipe_dir import check_recipes_below
+
+        check_recipes_below(Path(path))
     if options is not None and (option := options.find_option()):
         from twofold.errors import UsageError
 

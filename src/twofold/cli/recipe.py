@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from twofold.artifact import Artifact
     from twofold.building.options import BuildRequest, BuildResult
     from twofold.cli.recipe_options import RecipeOptions
-    from twofold.recipe.request import BuildWheel, RecipeRequest
+    from twofold.recipe.request import BuildWheel, Platform, RecipeRequest
 
 
 def parser() -> argparse.ArgumentParser:
@@ -126,9 +126,9 @@ def build_folder(
         built = wheels.get(source.resolve())
         return built or build_wheel(source, target, is_checked=is_own)
 
-    options = _with_noarch_platforms(folder, options or RecipeOptions(), request.report)
-    requests = _make_requests(request, options, wheel_of, out / "conda-bld")
-    for artifact in _build_for_targets(folder, requests):
+    options = with_noarch_platforms(folder, options or RecipeOptions(), request.report)
+    requests = make_requests(request, options, wheel_of, out / "conda-bld")
+    for artifact in build_for_targets(folder, requests):
         built = BuiltFile(artifact.kind.value, str(artifact.path), artifact.sha256, artifact.size)
         result.artifacts.append(built)
         result.name, result.version = artifact.name, artifact.version
@@ -140,7 +140,7 @@ def build_folder(
     return result
 
 
-def _with_noarch_platforms(
+def with_noarch_platforms(
     folder: Path, options: RecipeOptions, report: Callable[[str], None]
 ) -> RecipeOptions:
     """Take the platforms from conda-forge.yml, unless the command line names some.
@@ -160,7 +160,7 @@ def _with_noarch_platforms(
     return replace(options, targets=targets)
 
 
-def _make_requests(
+def make_requests(
     request: BuildRequest,
     options: RecipeOptions,
     wheel_of: BuildWheel,
@@ -168,20 +168,11 @@ def _make_requests(
 ) -> list[RecipeRequest]:
     """Make a request for each platform; [] when no conda package is wanted."""
     from twofold.artifact import Kind
-    from twofold.convert.markers import SUBDIRS
-    from twofold.errors import UsageError
-    from twofold.names.platforms import CONDA_FORGE
-    from twofold.recipe.request import Platform, RecipeRequest
+    from twofold.recipe.request import RecipeRequest
 
     kinds = tuple(Kind(kind) for kind in request.kinds if Kind(kind).is_conda)
-    own = Platform.current()
     if not kinds:
         return []
-    targets = CONDA_FORGE if options.targets == ("all",) else options.targets
-    for target in targets:
-        if target not in SUBDIRS:
-            hint = f"choose: {', '.join(SUBDIRS)}; or 'all' for those of conda-forge"
-            raise UsageError(f"there is no platform '{target}'", hint)
     return [
         RecipeRequest(
             wheel_of,
@@ -193,11 +184,27 @@ def _make_requests(
             _find_pinning(options),
             allow_network=options.allow_network,
             build_wheel_with=_build_foreign_wheel,
-            platform=Platform(target, own.python),
+            platform=platform,
             report=request.report,
         )
-        for target in targets or (own.subdir,)
+        for platform in read_platforms(options.targets)
     ]
+
+
+def read_platforms(targets: Sequence[str]) -> list[Platform]:
+    """Read the subdirs to build for, `all` for those of conda-forge; none means this machine's."""
+    from twofold.convert.markers import SUBDIRS
+    from twofold.errors import UsageError
+    from twofold.names.platforms import CONDA_FORGE
+    from twofold.recipe.request import Platform
+
+    own = Platform.current()
+    named = CONDA_FORGE if tuple(targets) == ("all",) else targets
+    for target in named:
+        if target not in SUBDIRS:
+            hint = f"choose: {', '.join(SUBDIRS)}; or 'all' for those of conda-forge"
+            raise UsageError(f"there is no platform '{target}'", hint)
+    return [Platform(target, own.python) for target in named or (own.subdir,)]
 
 
 #: The name of conda-forge's pinning for --variant-config.
@@ -220,7 +227,7 @@ def _find_pinning(options: RecipeOptions) -> tuple[Path, ...]:
     return (prefix / "conda_build_config.yaml",)
 
 
-def _build_for_targets(folder: Path, requests: Sequence[RecipeRequest]) -> list[Artifact]:
+def build_for_targets(folder: Path, requests: Sequence[RecipeRequest]) -> list[Artifact]:
     """Build a recipe for each platform; a package that is the same for several comes once."""
     from twofold.errors import TwofoldError
     from twofold.recipe import build_recipe
@@ -246,66 +253,6 @@ def _index_without_time(artifact: Artifact) -> dict[str, object]:
 
     index: dict[str, object] = json.loads(artifact.metadata)
     return {key: value for key, value in index.items() if key != "timestamp"}
-
-
-def print_rendered(
-    path: str, request: BuildRequest, options: RecipeOptions, *, as_json: bool
-) -> int:
-    """Print the recipe as it reads, for each platform, as YAML or JSON; returns the exit code."""
-    from twofold.recipe.building.rendering import render_recipe
-
-    def wheel_of(source: Path, target: Path) -> Path:
-        return build_wheel(source, target, is_checked=False)
-
-    options = _with_noarch_platforms(Path(path), options, request.report)
-    requests = _make_requests(request, options, wheel_of, Path(path, "conda-bld"))
-    packages = [package for one in requests for package in render_recipe(Path(path), one)]
-    if as_json:
-        print_json({"packages": packages})
-    else:
-        from twofold.recipe.write.to_v1 import render_v1
-
-        print("---\n".join(map(render_v1, packages)), end="")
-    return 0
-
-
-def build_recipes(path: str, request: BuildRequest, options: RecipeOptions) -> BuildResult:
-    """Build the conda packages of every recipe in the folders of `path`, into one channel."""
-    import time
-    from dataclasses import replace
-
-    from twofold.building import write_manifest
-    from twofold.building.options import BuildResult, BuiltFile
-    from twofold.errors import TwofoldError
-    from twofold.recipe import find_recipe
-    from twofold.recipe.building.rendering import sort_recipes
-
-    started = time.perf_counter()
-    root = Path(path)
-    out = Path(request.out if request.out is not None else root)
-    channel = out / "conda-bld"
-
-    def wheel_of(source: Path, target: Path) -> Path:
-        return build_wheel(source, target, is_checked=False)
-
-    folders = [one for one in sorted(root.iterdir()) if one.is_dir() and find_recipe(one)]
-    if not folders:
-        raise TwofoldError(f"no folder in {path} has a recipe", "name the folder above recipes")
-    requests = _make_requests(request, options, wheel_of, channel)
-    # What one recipe makes the next one's host needs; it is built before.
-    requests = [replace(one, channels=(str(channel), *one.channels)) for one in requests]
-    (channel / "noarch").mkdir(parents=True, exist_ok=True)
-    result = BuildResult("", "", "the recipes")
-    for folder in sort_recipes(folders, requests[0]) if requests else ():
-        request.report(f"building {folder.name}")
-        for artifact in _build_for_targets(folder, requests):
-            result.artifacts.append(
-                BuiltFile(artifact.kind.value, str(artifact.path), artifact.sha256, artifact.size)
-            )
-            result.name, result.version = artifact.name, artifact.version
-    write_manifest(str(out), result.artifacts, {})
-    result.seconds = time.perf_counter() - started
-    return result
 
 
 def is_input(path: Path) -> bool:

@@ -116,18 +116,18 @@ def _is_noarch(recipe: Recipe, output: Output) -> bool:
     return bool(output.build.noarch) or not recipe.is_specific
 
 
-def sort_recipes(folders: Sequence[Path], request: RecipeRequest) -> list[Path]:
+def sort_recipes(rendered: Mapping[Path, Sequence[Mapping[str, Any]]]) -> list[Path]:
     """Sort folders with recipes: what a recipe requires of another one's is built before it.
 
-    Raises TwofoldError for recipes that require each other in a circle.
+    `rendered` has each folder's packages. Raises TwofoldError for recipes that require each other
+    in a circle.
     """
     made: dict[Path, set[str]] = {}
     required: dict[Path, set[str]] = {}
-    for folder in folders:
-        packages = render_recipe(folder, request)
+    for folder, packages in rendered.items():
         made[folder] = {package["package"]["name"] for package in packages}
         required[folder] = {name for package in packages for name in _find_required(package)}
-    waiting = list(folders)
+    waiting = list(rendered)
     done: list[Path] = []
     while waiting:
         open_names = {name for folder in waiting for name in made[folder]}
