@@ -293,13 +293,15 @@ def test_a_key_in_the_tests_of_an_sdist_warns_and_a_token_there_is_an_error(
     key = (
         "-----BEGIN RSA PRIVATE KEY-----\n" + "MIIEowIBAAKCAQEAx4UbaDzY5xjW6hc9jwN0mX33XpTDVWqKl\n"
     )
-    include = {"[project]": '[tool.twofold.sdist]\ninclude = ["tests/**"]\n[project]'}
-    root = project({"tests/certs/server.key": key * 3, "src/pkg/tests/__init__.py": ""}, include)
-    assert [(f.code, f.severity, f.place[0]) for f in findings(root)] == [
-        ("TF201", "warning", "tests/certs/server.key")
+    include = {"[project]": '[tool.twofold.sdist]\ninclude = ["**/test*/**", "a/*"]\n[project]'}
+    texts = {"src/pkg/tests/__init__.py": "", "a/test_ssh.py": f'KEY = """{key}"""\n'}
+    keys = dict.fromkeys(("tests/certs/server.key", "unit-tests/a/b.key"), key * 3)
+    root = project({**texts, **keys}, include)
+    assert sorted((f.code, f.severity, f.place[0]) for f in findings(root)) == [
+        ("TF201", "warning", path) for path in sorted(["a/test_ssh.py", *keys])
     ]
     settings = (root / "pyproject.toml").read_text(encoding="utf-8")
-    allowed = settings + '\n[tool.twofold.check]\nallow = ["tests/certs/*"]\n'
+    allowed = settings + '\n[tool.twofold.check]\nallow = ["tests/certs/*", "unit*/**", "a/*"]\n'
     write(root, {"pyproject.toml": allowed, "tests/token.txt": "ghp_" + "a1B2c3D4e5" * 4})
     assert errors(root) == [("TF201", "tests/token.txt")]
 

@@ -255,6 +255,7 @@ _NESTED = {
     "tool.pyz": b"#!/usr/bin/env python3\n" + _zip(_ENV),
     "site.docx": _zip({"in/a.conda": _zip({"pkg.tar.zst": zstandard.compress(_tar(_ENV, "w"))})}),
     "seven.zip": functools.reduce(lambda data, _: _zip({"in.zip": data}), range(7), _zip(_ENV)),
+    "large.zip": _zip({"noise": random.Random(7).randbytes(MAX_SCANNED), **_ENV}),
     "data.TGZ": _tar({"in.zip": _zip({"b/deep.tar.gz": _tar(_ENV, "w:gz")})}, "w:gz"),
 }
 

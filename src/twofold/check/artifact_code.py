@@ -16,7 +16,7 @@ from twofold.check.context import (
 )
 from twofold.check.facts.store import read_all_facts, read_all_quick_facts
 from twofold.check.namespace import CodeModule
-from twofold.check.packed_files import MAX_MODULE, MAX_SCANNED
+from twofold.check.packed_files import MAX_MODULE, MAX_SCANNED, ArchiveRoom
 from twofold.formats.core_metadata import parse_metadata
 
 TYPE_CHECKING = False
@@ -132,9 +132,12 @@ def _is_wanted(path: str, size: int) -> bool:
 def _read_wheel(path: Path) -> Contents:
     from twofold.formats.wheel import WheelFile
 
+    room = ArchiveRoom()
     with WheelFile(path) as wheel:
         return {
-            name: wheel.archive.read(name, MAX_MODULE) if _is_wanted(name, member.size) else None
+            name: wheel.archive.read(name, MAX_MODULE)
+            if _is_wanted(name, member.size)
+            else room.take(member.size, wheel.archive.pieces(member))
             for name, member in wheel.members.items()
             if not member.is_folder
         }
@@ -145,9 +148,13 @@ def _read_tar(path: Path, part: str) -> Contents:
     from twofold.formats.conda_reader import open_part
     from twofold.formats.tar_safety import TarStream
 
+    room = ArchiveRoom()
+
     def contents(tar: TarStream) -> Contents:
         return {
-            member.path: tar.read(MAX_MODULE) if _is_wanted(member.path, member.size) else None
+            member.path: tar.read(MAX_MODULE)
+            if _is_wanted(member.path, member.size)
+            else room.take(member.size, tar.pieces())
             for member in tar
             if member.kind == "file"
         }

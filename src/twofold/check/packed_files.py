@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from twofold_build.archive import read_content
+from twofold_build.archive import read_content, to_content
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    import os
+    from collections.abc import Iterator, Mapping
 
     from twofold_build.archive import Content
     from twofold_build.files import FileSelection
@@ -20,6 +21,11 @@ MAX_SCANNED = 256 << 10
 #: Modules are read up to this size.
 MAX_MODULE = 16 << 20
 
+#: Larger archives of one package are read up to so many bytes together.
+MAX_ARCHIVES = 64 << 20
+#: Bytes that show what a file is.
+_BEGINNING = 1000
+
 _ZIP, ZSTD = b"PK\x03\x04", b"\x28\xb5\x2f\xfd"
 _BEGINNINGS = (_ZIP, b"\x1f\x8b", b"BZh", b"\xfd7zXZ", ZSTD)
 
@@ -31,7 +37,28 @@ def is_archive(data: bytes) -> bool:
     """
     if data.startswith(_BEGINNINGS) or data[257:262] == b"ustar":
         return True
-    return data.startswith(b"#!") and _ZIP in data[:1000]
+    return data.startswith(b"#!") and _ZIP in data[:_BEGINNING]
+
+
+class ArchiveRoom:
+    """The archives of a package that are larger than `MAX_SCANNED`, as far as memory allows."""
+
+    def __init__(self) -> None:
+        self._left = MAX_ARCHIVES
+
+    def take(self, size: int, pieces: Iterator[bytes]) -> bytes | None:
+        """Return the bytes of a file of this size; None for one that is not to be looked into."""
+        if size > self._left:
+            return None
+        head = b""
+        for piece in pieces:
+            head += piece
+            if len(head) >= _BEGINNING:
+                break
+        if not is_archive(head):
+            return None
+        self._left -= size
+        return head + b"".join(pieces)
 
 
 def select_packed(project: Project) -> FileSelection:
@@ -47,8 +74,19 @@ def select_packed(project: Project) -> FileSelection:
 
 def read_files(pack: FileSelection, known: Mapping[str, Content]) -> dict[str, Content]:
     """Path -> content of the files that are judged by what is in them."""
-    return {
-        file.path: known.get(file.path) or read_content(file.source)
-        for file in pack.files
-        if file.size <= (MAX_MODULE if file.path.endswith((".py", ".pyi")) else MAX_SCANNED)
-    }
+    found = {}
+    room = ArchiveRoom()
+    for file in pack.files:
+        if file.size <= (MAX_MODULE if file.path.endswith((".py", ".pyi")) else MAX_SCANNED):
+            found[file.path] = known.get(file.path) or read_content(file.source)
+        elif archive := room.take(file.size, _read_pieces(file.source)):
+            found[file.path] = to_content(archive)
+    return found
+
+
+def _read_pieces(source: str | os.PathLike[str]) -> Iterator[bytes]:
+    with open(source, "rb", buffering=0) as stream:
+        piece = stream.read(_BEGINNING)
+        while piece:
+            yield piece
+            piece = stream.read(1 << 20)

@@ -105,8 +105,12 @@ _PLACEHOLDER = expression(rb"EXAMPLE|example|X{6,}|x{6,}|0{10,}|placeholder|1234
 #: Of the last sixteen of a random value so many differ, but for three in a hundred thousand (of
 #: hexadecimal digits).
 _FEWEST_CHARACTERS = 6
-#: Folders of tests: a key in one of them is there to be used by the tests.
-_TESTS = expression(r"(?:.*/)?(?:tests?|testing|test[-_]?(?:data|keys|certs)|fixtures?)/", re.I)
+#: Folders and modules of tests: a key in one of them is there to be used by the tests.
+_TESTS = expression(
+    r"(?:.*/)?(?:(?:[^/]*[-_.])?tests?(?:[-_.][^/]*)?/|unittests?/|testing/|testsuite/|fixtures?/"
+    r"|test[-_]?(?:data|keys|certs)/|(?:test_[^/]*|[^/]*_tests?|conftest)\.py\Z)",
+    re.I,
+)
 
 
 def secret(code: SourceCode) -> Iterator[Violation]:
