@@ -17,7 +17,7 @@ import pytest
 from hypothesis import settings
 
 from tests.clients.installers import Clients
-from tests.servers.registry import Registry
+from tests.servers.registry import Registry, run_registry
 from tests.surroundings import home_in, kept_from_home, users_settings
 
 PROJECTS = Path(__file__).parent / "projects"
@@ -154,28 +154,8 @@ def twofold(tmp_path: Path) -> Callable[..., CommandResult]:
 
 @pytest.fixture
 def registry(tmp_path: Path) -> Iterator[Registry]:
-    data = tmp_path / "registry-data"
-    command = [
-        sys.executable,
-        "-m",
-        "twofold",
-        "serve",
-        "--port",
-        "0",
-        "--data",
-        str(data),
-        "--json",
-    ]
-    log = (tmp_path / "registry.log").open("w")
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
-    try:
-        assert process.stdout is not None
-        ready = json.loads(process.stdout.readline())
-        yield Registry(ready["url"], ready["token"], data, process)
-    finally:
-        process.terminate()
-        process.wait(timeout=20)
-        log.close()
+    with run_registry(tmp_path) as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

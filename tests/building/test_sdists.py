@@ -31,9 +31,9 @@ NAMES = [
     for line in LIST.read_text("utf-8").splitlines()
     if line.strip() and not line.startswith("#")
 ]
-#: Adopted in every run, one or two of each backend; the others are slow.
+#: Built and adopted in every run, one or two of each backend; the others are slow.
 ALWAYS = {"crashtest", "findpython", "mccabe", "mdurl", "starlette", "toolz"}
-ADOPTED = [
+REQUIREMENTS = [
     pytest.param(name, marks=() if name.partition("==")[0] in ALWAYS else pytest.mark.slow)
     for name in NAMES
 ]
@@ -97,7 +97,7 @@ def test_there_are_at_least_twenty_of_all_common_backends() -> None:
         assert backend in listed
 
 
-@pytest.mark.parametrize("requirement", NAMES)
+@pytest.mark.parametrize("requirement", REQUIREMENTS)
 def test_an_sdist_of_pypi_is_built_and_judged(requirement: str, tmp_path: Path) -> None:
     root = unpacked(requirement, tmp_path)
     made = build_project(root, BuildRequest(KINDS, tmp_path / "out"))
@@ -107,7 +107,7 @@ def test_an_sdist_of_pypi_is_built_and_judged(requirement: str, tmp_path: Path) 
     assert run_all_checkers(files["wheel"], files["sdist"], root) == faults
 
 
-@pytest.mark.parametrize("requirement", ADOPTED)
+@pytest.mark.parametrize("requirement", REQUIREMENTS)
 def test_an_adopted_sdist_is_built_by_every_frontend_and_judged(
     requirement: str, tmp_path: Path, twofold: Callable[..., CommandResult]
 ) -> None:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from urllib.request import Request, urlopen
 
 import pytest
 
@@ -34,18 +32,6 @@ def author(twofold: Twofold, published: Any) -> Twofold:
         return twofold(*words, env={"TWOFOLD_TOKEN": published.token}, **rest)
 
     return run
-
-
-def create_channel(registry: Any, name: str) -> str:
-    request = Request(
-        f"{registry.url}/api/manage/channels",
-        json.dumps({"name": name}).encode(),
-        {"Authorization": f"Bearer {registry.token}", "Content-Type": "application/json"},
-        method="POST",
-    )
-    with urlopen(request) as answer:
-        assert answer.status < 300
-    return f"{registry.url}/{name}"
 
 
 def list_published(author: Twofold, target: str) -> dict[str, Any]:
@@ -97,7 +83,7 @@ def test_one_file_or_a_release_is_deleted(
 def test_a_release_is_promoted_to_another_channel_of_the_registry(
     author: Twofold, published: Any
 ) -> None:
-    stable = create_channel(published, "stable")
+    stable = published.create_channel("stable")
     words = ["promote", published.channel, stable, "my_package==1.0", "--json"]
     done = author(*words)
     assert (done.code, done.json["changed"]) == (0, 1), done.err
@@ -137,7 +123,7 @@ def test_a_file_is_deleted_and_promoted_by_the_anaconda_api(
     author: Twofold, published: Any
 ) -> None:
     target = f"anaconda+{published.url}/api/main"
-    create_channel(published, "team")
+    published.create_channel("team")
     promoted = author(
         "promote", target, f"anaconda+{published.url}/api/team", "my_package==1.0.0", "--json"
     )
