@@ -33,6 +33,10 @@ class UsageError(TwofoldError):
     """Wrong usage of the command line: exit code 2."""
 
 
+class Cancelled(TwofoldError):
+    """The user answered no to a question: exit code 1, and no error is printed."""
+
+
 class BadFile(TwofoldError):
     """A file that does not match its name, is damaged, or could do harm when unpacked."""
 

@@ -294,21 +294,38 @@ def test_a_folder_is_no_file_to_publish(twofold: Callable[..., Any], release: Re
 
 
 @pytest.mark.skipif(os.name == "nt", reason="a terminal of POSIX")
-def test_a_declined_question_is_no_error(release: Release, tmp_path: Path) -> None:
+@pytest.mark.parametrize("command", ["publish", "delete", "release"])
+def test_a_declined_question_is_no_error(
+    command: str, release: Release, twofold: Callable[..., Any], tmp_path: Path
+) -> None:
+    assert twofold("new", "demo_project", cwd=tmp_path).code == 0
+    assert twofold("publish", release.wheel, "--to", "./out", cwd=tmp_path).code == 0
+    before = sorted((tmp_path / "out").rglob("*"))
+    words = {
+        "publish": ["publish", str(release.wheel), "--to", "./new"],
+        "delete": ["delete", f"{release.wheel.name.partition('-')[0]}==*", "--to", "./out"],
+        "release": ["release", "minor", "--to", "./new", "--project", "demo_project"],
+    }[command]
     ours, theirs = os.openpty()
-    words = [sys.executable, "-m", "twofold", "publish", str(release.wheel), "--to", "./out"]
-    process = subprocess.Popen(words, cwd=tmp_path, stdin=theirs, stdout=theirs, stderr=theirs)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "twofold", *words],
+        cwd=tmp_path,
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+    )
     os.close(theirs)
     shown = b""
     while b"[y/N]" not in shown:
         shown += os.read(ours, 4096)
     os.write(ours, b"n\n")
-    while b"cancelled: nothing was uploaded" not in shown:
+    while b"cancelled: nothing was" not in shown:
         shown += os.read(ours, 4096)
     assert process.wait(30) == 1
     os.close(ours)
     assert b"error:" not in shown
-    assert not (tmp_path / "out").exists()
+    assert not (tmp_path / "new").exists()
+    assert sorted((tmp_path / "out").rglob("*")) == before
 
 
 def test_a_folder_is_shown_where_it_is_and_several_versions_are_noted(

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 from collections.abc import Callable
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from twofold.cli.workspace import read_declared_of
 from twofold.errors import SubprocessFailed
 from twofold.publish.release.changelog import date_unreleased, read_notes
 from twofold.publish.release.git import make_tag
+from twofold.publish.release.steps import Rollback
 from twofold.publish.release.workspace import read_members
 
 TODAY = date(2026, 11, 28)
@@ -270,6 +272,20 @@ def test_members_that_require_each_other_are_refused(
     ran = twofold("workspace", cwd=workspace)
     assert ran.code == 1
     assert "members depend on each other: my-" in ran.err
+
+
+def test_every_step_is_undone_when_its_report_cannot_be_printed() -> None:
+    undone = []
+
+    def say(_line: str) -> None:
+        raise BrokenPipeError
+
+    undo = Rollback(say)
+    for step in ("version", "build"):
+        undo.add(step, partial(undone.append, step))
+    with pytest.raises(BrokenPipeError):
+        undo.all()
+    assert undone == ["build", "version"]
 
 
 def test_members_of_every_backend_come_after_what_they_need(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from twofold.cli.publication_output import (
     show_plan,
 )
 from twofold.cli.terminal import Parser, expand_files, note, print_json
-from twofold.errors import UsageError
+from twofold.errors import Cancelled, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -135,8 +135,7 @@ def run(args: argparse.Namespace) -> int:
         if args.dry_run:
             return _dry_run_result(publication, args.json)
         if asks and not args.yes and not confirm(publication):
-            note("cancelled: nothing was uploaded")
-            return 1
+            raise Cancelled("cancelled: nothing was uploaded")
         return _carry_out(publication, args)
 
 

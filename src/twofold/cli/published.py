@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from twofold.cli.terminal import Parser, note, print_json, print_wrapped
-from twofold.errors import TwofoldError, UsageError
+from twofold.errors import Cancelled, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -273,4 +273,4 @@ def _confirm(steps: Sequence[ChangeStep]) -> None:
     question = f"{verb} {steps[0].change.subject} at {places}? [y/N] "
     print(question, end="", file=sys.stderr, flush=True)
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
-        raise TwofoldError("cancelled: nothing was changed", "answer y, or pass --yes")
+        raise Cancelled("cancelled: nothing was changed")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from twofold.cli.publish import parse_attempts
 from twofold.cli.terminal import Parser, print_json, print_wrapped
-from twofold.errors import Problem, ProjectErrors, TwofoldError, Unreachable
+from twofold.errors import Cancelled, Problem, ProjectErrors, TwofoldError, Unreachable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -285,7 +285,7 @@ def _confirm(publication: Publication, args: argparse.Namespace) -> None:
     from twofold.cli.publish import can_ask, confirm
 
     if can_ask(args.json) and not args.yes and not confirm(publication):
-        raise TwofoldError("cancelled: nothing was uploaded", "answer y, or pass --yes")
+        raise Cancelled("cancelled: nothing was uploaded")
 
 
 def _publish(publication: Publication, undo: Rollback, as_json: bool) -> list[str]:

@@ -9,7 +9,7 @@ import sys
 import unicodedata
 from pathlib import Path
 
-from twofold.errors import SubprocessFailed, TwofoldError, UsageError
+from twofold.errors import Cancelled, SubprocessFailed, TwofoldError, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -285,6 +285,9 @@ def show_error(error: TwofoldError, as_json: bool = False) -> int:
     if isinstance(error, SubprocessFailed) and error.output:
         print(f"{dim}{error.output.rstrip()}{off}", file=sys.stderr)
     for problem in error.problems:
+        if isinstance(error, Cancelled):
+            note(problem.message)
+            continue
         place = f"{problem.where}: " if problem.where else ""
         text = remove_controls(f"error: {place}{problem.message}")
         width = get_width(sys.stderr)

@@ -39,15 +39,18 @@ class Rollback:
         self._steps.clear()
 
     def all(self) -> None:
-        """Undo every step; those that fail are reported."""
+        """Undo every step, then report each: stderr may be a pipe that is closed."""
+        reports = []
         while self._steps:
             what, undo = self._steps.pop()
             try:
                 undo()
             except (OSError, TwofoldError) as error:  # the other steps are still undone
-                self._say(f"NOT restored: {what}: {error}")
+                reports.append(f"NOT restored: {what}: {error}")
             else:
-                self._say(f"restored: {what}")
+                reports.append(f"restored: {what}")
+        for report in reports:
+            self._say(report)
 
 
 def run_hooks(root: Path, table: ReleaseTable, when: str, planned: VersionPlan, say: Say) -> None:
