@@ -6,7 +6,12 @@ import json
 
 import pytest
 
-from twofold.index.simple_parser import SimpleFile, parse_html_page, parse_json_page
+from twofold.index.simple_parser import (
+    SimpleFile,
+    parse_html_page,
+    parse_json_page,
+    parse_project_page,
+)
 
 URL = "https://index.example/simple/spam/"
 HASH = "ab" * 32
@@ -108,3 +113,21 @@ def test_the_status_is_read_from_both_forms() -> None:
     value = {"files": [], "project-status": status}
     for page in (parse_html_page(html, URL), parse_json_page(json.dumps(value).encode(), URL)):
         assert (page.status, page.status_reason) == ("quarantined", "malware")
+
+
+JSON_PAGE = b'\xef\xbb\xbf {"meta": {}, "files": [{"filename": "spam.whl", "url": "spam.whl"}]}'
+
+
+@pytest.mark.parametrize("media", ["application/octet-stream", "text/plain", "text/html", ""])
+@pytest.mark.parametrize("body", [JSON_PAGE, b"\n<a href=spam.whl>"])
+def test_a_page_is_read_under_whatever_type_a_store_sends_it(body: bytes, media: str) -> None:
+    (file,) = parse_project_page(body, media, "https://host.example/").files
+    assert file.url == "https://host.example/spam.whl"
+
+
+@pytest.mark.parametrize("status", ["Quarantined", " quarantined "])
+def test_a_status_is_read_however_it_is_written(status: str) -> None:
+    page = json.dumps({"files": [], "project-status": status}).encode()
+    assert parse_project_page(page, "application/json", "").status == "quarantined"
+    text = f'<meta name="pypi:project-status" content="{status}">'
+    assert parse_project_page(text.encode(), "text/html", "").status == "quarantined"

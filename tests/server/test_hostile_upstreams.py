@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bz2
 import errno
 import gzip
 import json
@@ -20,12 +21,12 @@ from tests.factories.packages import make_wheel
 from tests.server.conftest import Place
 from tests.servers.raw_upstream import JSON, RawUpstream, make_answer, make_entry, make_page
 from tests.servers.upstream import add_upstream
-from tests.servers.upstream_reads import advance_clock, files_of
+from tests.servers.upstream_reads import advance_clock, audited, files_of
 from twofold.errors import Unreachable
 from twofold.fetching import exchange
 from twofold.fetching.client import fetch_file, fetch_range
 from twofold.fetching.server_limits import MAX_REQUESTS, parse_retry_after
-from twofold.server.proxy import upstream_simple
+from twofold.server.proxy import upstream_conda, upstream_simple
 from twofold.server.proxy.remote_files import RemoteFile
 from twofold.server.proxy.upstream_conda import is_sound_record
 
@@ -348,6 +349,39 @@ def test_an_encoded_wheel_is_fetched_and_stored(
     (listed,) = served.get("/main/simple/spam/", Accept=JSON).json()["files"]
     for _ in range(2):
         assert served.get(f"/main/simple/spam/{listed['url']}").content == wheel.read_bytes()
+
+
+def test_a_file_that_ends_early_has_not_changed(served: Place, upstream: RawUpstream) -> None:
+    upstream.answers["/simple/spam/"] = make_page(make_entry(NAME, b"spam", size=4))
+    upstream.answers[f"/files/{NAME}"] = b"HTTP/1.1 200 x\r\n\r\nspa"
+    (listed,) = served.get("/main/simple/spam/", Accept=JSON).json()["files"]
+    got = served.get(f"/main/simple/spam/{listed['url']}")
+    assert (got.status_code, "was cut off" in got.text) == (503, True)
+    assert audited(served, "upstream-changed") == []
+
+
+REPODATA = json.dumps({"packages": None, "packages.conda": {}, "info": None}).encode()
+
+
+@pytest.mark.parametrize(
+    "pages",
+    [
+        {"repodata.json": REPODATA},
+        {"repodata.json.bz2": bz2.compress(REPODATA)},
+        {"repodata.json.zst": b"damaged", "repodata.json": REPODATA},
+        {"repodata.json.bz2": b"damaged", "repodata.json": REPODATA},
+    ],
+)
+def test_a_subdir_is_read_in_the_form_that_can_be_read(pages: dict[str, bytes]) -> None:
+    upstream = RawUpstream()
+    source = exchange.Endpoint(upstream.url, internal=True)
+    upstream.answers = {f"/noarch/{name}": make_answer(body) for name, body in pages.items()}
+    found = upstream_conda.fetch_files(source, "noarch")
+    assert found is not None and found.project.files == ()
+    upstream.answers = {path: make_answer(b"damaged") for path in upstream.answers}
+    with pytest.raises(Unreachable, match="cannot be read"):
+        upstream_conda.fetch_files(source, "noarch")
+    upstream.close()
 
 
 def test_a_part_of_a_file_is_read_only_where_its_size_is_a_number() -> None:

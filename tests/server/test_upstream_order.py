@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from tests.clients.rattler import list_versions
 from tests.factories.packages import make_conda, make_wheel
 from tests.server.conftest import Place, new_place, serve
+from tests.servers.raw_upstream import RawUpstream, make_answer, make_entry, make_page
 from tests.servers.upstream import StaticServer
 from tests.servers.upstream_reads import advance_clock, audited, files_of
 from twofold.errors import Refused
@@ -116,6 +118,60 @@ def test_a_later_upstream_is_not_asked_while_an_earlier_one_is_down(
     assert served.get("/main/simple/spam/").status_code == 503
     assert asked(second, "spam") == 0
     assert files_of(served, "eggs") == ["eggs-1.0-py3-none-any.whl"]  # known to be lacking there
+
+
+#: What the first of two indexes answers about a project; the second may have a stranger's.
+WITHOUT_USABLE_FILES = {
+    "md5": make_answer(b'<a href="/f/spam-1.0.tar.gz#md5=00">spam</a>', Content_Type="text/html"),
+    "eggs": make_page({"filename": "spam-1.0-py3.12.egg", "url": "x", "hashes": {}}),
+    "login": make_answer(b'<form><input TYPE="Password"></form>', Content_Type="text/html"),
+    "login elsewhere": make_answer(b"", 302, Location="/login?next=/simple/spam/"),
+    "later version": make_page(make_entry("spam-1.0.tar.gz", b""), meta={"api-version": "2.0"}),
+    "text": make_answer(b"maintenance", Content_Type="text/plain"),
+}
+
+
+@pytest.mark.parametrize("kind", WITHOUT_USABLE_FILES)
+def test_a_project_without_usable_files_in_the_first_index_is_not_asked_from_the_next(
+    served: Place, second: StaticServer, tmp_path: Path, kind: str
+) -> None:
+    first = RawUpstream()
+    second.publish(make_wheel(tmp_path, "spam", "9.0"))
+    first.answers["/simple/spam/"] = WITHOUT_USABLE_FILES[kind]
+    first.answers["/login?next=/simple/spam/"] = make_answer(b"<p>Sign in</p>")
+    add(served, f"{first.url}/simple", "early")
+    add(served, f"{second.url}/simple", "late")
+    assert served.get("/main/simple/spam/").status_code in (404, 503)
+    assert served.get("/main/simple/spam/").status_code in (404, 503)  # the cached one too
+    assert second.requested == []
+    first.answers["/simple/spam/"] = first.default
+    advance_clock(served)
+    assert files_of(served, "spam") == ["spam-9.0-py3-none-any.whl"]
+    first.close()
+
+
+@pytest.mark.parametrize("with_shards", [True, False])
+def test_a_conda_name_without_usable_packages_in_the_first_channel_hides_the_next(
+    served: Place, static: StaticServer, second: StaticServer, tmp_path: Path, with_shards: bool
+) -> None:
+    for server, version in ((static, "1.0"), (second, "9.0")):
+        folder = server.folder / "noarch"
+        folder.mkdir()
+        make_conda(folder, "spam", version)
+        index_folder(server.folder)
+    if not with_shards:
+        (second.folder / "noarch" / "repodata_shards.msgpack.zst").unlink()
+    noarch = static.folder / "noarch"
+    page = json.loads((noarch / "repodata.json").read_text())
+    for record in page["packages.conda"].values():
+        del record["sha256"]
+    for name in ("repodata.json.zst", "repodata_shards.msgpack.zst"):
+        (noarch / name).unlink()
+    (noarch / "repodata.json").write_text(json.dumps(page))
+    add(served, static.url, "early", kind="conda")
+    add(served, second.url, "late", kind="conda")
+    assert served.get("/main/noarch/repodata.json").json()["packages.conda"] == {}
+    assert list_versions(served.channel, "spam", tmp_path) == []
 
 
 def test_a_file_of_other_content_in_another_upstream_is_left_out(

@@ -172,13 +172,16 @@ def test_a_name_becomes_private_with_its_first_upload_and_known_addresses_end(
     served: Place, static: StaticServer, tmp_path: Path
 ) -> None:
     first, second = make_wheel(tmp_path, "spam", "1.0"), make_wheel(tmp_path, "spam", "2.0")
-    static.publish(first, second)
+    odd = make_sdist(tmp_path, "spam", "1.0").rename(tmp_path / "spam-1.0-post1.tar.gz")
+    static.publish(first, second, odd)
     add_upstream(served, f"{static.url}/simple")
-    assert len(files_of(served, "spam")) == 2
+    assert len(files_of(served, "spam")) == 3
     assert served.get(f"/main/files/{sha256_of(first)}/{first.name}").status_code == 200
     served.publish(make_wheel(tmp_path, "spam", "0.5"))
     assert set(files_of(served, "spam")) == {first.name, "spam-0.5-py3-none-any.whl"}
-    assert served.get(f"/main/files/{sha256_of(second)}/{second.name}").status_code == 404
+    for known in (second, odd):
+        assert served.get(f"/main/files/{sha256_of(known)}/{known.name}").status_code == 404
+        assert f"/files/{known.name}" not in static.requested
 
 
 def test_a_changed_hash_is_refused_and_reported(

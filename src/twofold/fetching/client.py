@@ -175,7 +175,10 @@ def is_reachable(source: Endpoint, url: str) -> bool:
 
 def _check_status(source: Endpoint, answer: http.client.HTTPResponse, url: str) -> None:
     if answer.status in (401, 403, 407):
-        hint = "give its user and password, or its token, to 'twofold admin upstream add'"
+        hint = (
+            "give its user and password, or its token, to 'twofold admin upstream add', or "
+            "--only NAME to an index that answers so for what it lacks"
+        )
         if source.any_address:
             hint = "check the URL and the token"
         raise Unreachable(f"{url} answered {answer.status}", hint)

@@ -85,20 +85,35 @@ def _is_time(value: str) -> bool:
 
 
 def parse_project_page(body: bytes, media_type: str, url: str) -> ProjectPage:
-    """The page at `url`, by its media type. Raises ValueError for a page that is malformed."""
-    if media_type.endswith("json"):
+    """The page at `url`, by its media type. Raises ValueError for a page that is malformed.
+
+    Stores of static files send both forms under any type; what is neither is no page.
+    """
+    start = body[:100].removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
+    if media_type.endswith("json") or start == b"{":
         return parse_json_page(body, url)
+    if "html" not in media_type and start not in (b"<", b""):
+        raise ValueError(f"it is {media_type}, and neither HTML nor JSON")
     return parse_html_page(body.decode("utf-8", "replace"), url)
+
+
+def _check_version(text: object) -> None:
+    """Raise ValueError for a page of a later major version (PEP 629, PEP 691)."""
+    major = str(text or "1").partition(".")[0]
+    if major.isdecimal() and int(major[:9]) > 1:
+        raise ValueError(f"its version is {str(text)[:20]}, and 1 is understood")
 
 
 def parse_json_page(body: bytes, url: str) -> ProjectPage:
     """A page in the JSON form (PEP 691). Raises ValueError for a malformed one."""
     try:
         value = json.loads(body)
+        _check_version((value.get("meta") or {}).get("api-version"))
         status = value.get("project-status") or {}
+        status = status if isinstance(status, dict) else {"status": status}
         return ProjectPage(
             tuple(_parse_each(_parse_entry, value["files"], url)),
-            _clean(status.get("status") or ""),
+            _clean(status.get("status") or "").strip().lower(),
             _clean(status.get("reason") or ""),
         )
     except (LookupError, TypeError, AttributeError, RecursionError) as error:
@@ -133,7 +148,10 @@ def find_metadata_hash(hashes: object) -> str:
 
 
 def parse_html_page(text: str, url: str) -> ProjectPage:
-    """A page in the HTML form (PEP 503); links without a file name are left out."""
+    """A page in the HTML form (PEP 503); links without a file name are left out.
+
+    Raises ValueError for a later version, and for a page that asks for a password.
+    """
     links: list[dict[str, str | None]] = []
     metas: dict[str, str] = {}
     base = ""
@@ -144,6 +162,9 @@ def parse_html_page(text: str, url: str) -> ProjectPage:
             base = attributes.get("href") or ""
         elif tag == "meta" and attributes.get("name"):
             metas.setdefault(str(attributes["name"]).lower(), attributes.get("content") or "")
+        elif tag == "input" and (attributes.get("type") or "").lower() == "password":
+            raise ValueError("it asks for a password")
+    _check_version(metas.get("pypi:repository-version"))
     try:
         base = _make_absolute(url, base)
     except ValueError:  # no valid address: browsers ignore it too
@@ -151,7 +172,7 @@ def parse_html_page(text: str, url: str) -> ProjectPage:
     found = _parse_each(_parse_link, links, base)
     return ProjectPage(
         tuple(file for file in found if file.filename),
-        metas.get("pypi:project-status", ""),
+        metas.get("pypi:project-status", "").strip().lower(),
         metas.get("pypi:project-status-reason", ""),
     )
 

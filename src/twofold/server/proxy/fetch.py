@@ -11,7 +11,7 @@ from datetime import datetime
 from threading import Thread
 
 from twofold.artifact import Artifact
-from twofold.errors import Refused, TwofoldError
+from twofold.errors import Refused, TwofoldError, Unreachable
 from twofold.fetching.client import fetch_file
 from twofold.names import normalize_name
 from twofold.server.admission.checks import FormClaims
@@ -28,6 +28,7 @@ from twofold.server.proxy.policy.refusals import (
     remember_refusal,
 )
 from twofold.server.proxy.policy.refusals import find_refusals as find_refusals
+from twofold.server.proxy.remote_files import deserialize
 from twofold.server.proxy.takebacks import carry_over
 from twofold.server.registry.publish import Upload, publish
 from twofold.server.registry.queries import check_not_quarantined
@@ -119,16 +120,16 @@ def find_fetchable(registry: Registry, actor: Actor, request: FileRequest) -> Fe
     found = _find_pin(registry, actor, request)
     if isinstance(found, FetchableFile) or found is None:
         return found
-    channel, sources = found
+    channel, sources, name = found
     if request.kind == PYPI:
-        metadata_cache.find_project(registry, channel, normalize_name(request.name))
+        metadata_cache.find_project(registry, channel, normalize_name(name))
         again = _find_pin(registry, actor, request)
         return again if isinstance(again, FetchableFile) else None
     # A client may know the package from an old cached shard: look it up once.
     for upstream in sources:
         listed = metadata_cache.cached_shard_list(registry, upstream, request.subdir)
-        if listed is not None and request.name in listed[0].shards:
-            place = (request.subdir, request.name)
+        if listed is not None and name in listed[0].shards:
+            place = (request.subdir, name)
             metadata_cache.cached_shard(registry, channel, upstream, listed[0], place)
             break
     else:
@@ -139,8 +140,8 @@ def find_fetchable(registry: Registry, actor: Actor, request: FileRequest) -> Fe
 
 def _find_pin(
     registry: Registry, actor: Actor, request: FileRequest
-) -> FetchableFile | tuple[Channel, list[Upstream]] | None:
-    """Return the fetchable file; (channel, upstreams) to be asked first; None when forbidden.
+) -> FetchableFile | tuple[Channel, list[Upstream], str] | None:
+    """Return the fetchable file; (channel, upstreams, name) to ask first; None when forbidden.
 
     Those are asked for packages without a pin, and for files whose page is not cached: one of a
     project that is offered by metadata, or of an upstream that was removed.
@@ -149,18 +150,20 @@ def _find_pin(
         channel = require_channel(db, actor, request.channel, Action.READ)
         if files.find_file(db, channel.id, request.subdir, request.filename) is not None:
             return None
-        sources = find_sources(db, channel, request.kind, request.name)
         pin = upstreams.find_pin(db, channel.id, request.subdir, request.filename)
+        # The page's project: a file name may end in more than a version (spam-1.0-post1.tar.gz).
+        name = pin.key if pin is not None and request.kind == PYPI else request.name
+        sources = find_sources(db, channel, request.kind, name)
         if not sources or (pin is None and request.kind == PYPI):
             return None
         if pin is None:
-            return channel, sources
+            return channel, sources, name
         upstream = next((one for one in sources if one.name == pin.upstream), None)
         if pin.kind != request.kind or request.sha256 not in (None, pin.sha256):
             return None
         if upstream is None:  # the one that listed it was removed or may not be asked any more
-            return channel, sources
-        project = channels.find_project(db, channel.id, normalize_name(request.name))
+            return channel, sources, name
+        project = channels.find_project(db, channel.id, normalize_name(name))
         if project is not None:
             check_not_quarantined(project)
         refusal = Refusal.find(pin, upstream.policy)
@@ -169,7 +172,7 @@ def _find_pin(
         if upstream.policy and not pin.subdir:
             cached = upstream_cache.cached_response(db, upstream, pin.key)
             if cached is None:
-                return channel, sources
+                return channel, sources, name
             check_policy(registry, channel, upstream, pin, cached)
     return FetchableFile(channel, upstream, pin)
 
@@ -219,6 +222,7 @@ def fetch_and_publish(registry: Registry, file: FetchableFile, download: Downloa
     try:
         check_listed_license(registry, channel, file.upstream, pin)
         fetch_file(metadata_cache.upstream_source(file.upstream), pin.url, download, MAX_FILE_SIZE)
+        _check_whole(registry, file, download)
         _check_hash(registry, channel, pin, download.hasher.sha256.hexdigest())
         with registry.database.write() as db:
             upstreams.update_pin(db, channel.id, pin, wanted=True)
@@ -255,6 +259,18 @@ def _carry_over(registry: Registry, file: FetchableFile) -> None:
     if file.upstream.kind == PYPI:
         args = (registry, file.channel, file.upstream, file.pin.key)
         carry_over(registry, file.channel, file.pin.key, metadata_cache.cached_project(*args))
+
+
+def _check_whole(registry: Registry, file: FetchableFile, download: Download) -> None:
+    """Raise Unreachable for a file that ended early, where only the page has its size."""
+    if download.total is not None or download.hasher.sha256.hexdigest() == file.pin.sha256:
+        return
+    with registry.database.read() as db:
+        cached = upstream_cache.cached_response(db, file.upstream, file.pin.key)
+    listed = deserialize(cached.body).files if cached is not None and not file.pin.subdir else ()
+    size = next((one.entry.get("size") for one in listed if one.filename == file.pin.filename), 0)
+    if download.size < (size or 0):
+        raise Unreachable(f"the response from {file.pin.url} was cut off", "try again later")
 
 
 def _check_hash(registry: Registry, channel: Channel, pin: Pin, actual: str) -> None:

@@ -80,7 +80,7 @@ def find_project(
     for position, upstream in enumerate(sources):
         found = cached_project(registry, channel, upstream, key)
         until = [*until, *([found.fresh_until] if found.fresh_until else [])]
-        if found.files or found.status not in ("", "active"):
+        if found.files or found.unusable or found.status not in ("", "active"):
             for earlier in sources[:position]:
                 _remember_absent(registry, earlier, key)
             return replace(found, fresh_until=min(until, default=None)), upstream
@@ -135,14 +135,22 @@ def cached_project(
         found = response.project if response else RemoteProject()
         subdir = key if upstream.kind == CONDA else ""
         good = record_first_seen(registry, channel, upstream, (subdir, key), found.files)
-        project = replace(found, files=tuple(good))
+        lost = _list_names(upstream, key, found.files) - _list_names(upstream, key, good)
+        project = replace(found, files=tuple(good), unusable=(*found.unusable, *sorted(lost)))
         # Without files it is not cached: anyone can request any name.
-        if project.files or last is not None:
+        if found.files or found.unusable or last is not None:
             validator = response.validator if response else ""
             _save(registry, upstream, key, remote_files.serialize(project), validator=validator)
     if upstream.kind == PYPI and response is not None:
         carry_over(registry, channel, key, project)
     return replace(project, fresh_until=until)
+
+
+def _list_names(upstream: Upstream, key: str, found: Sequence[RemoteFile]) -> set[str]:
+    """Return the names that files have: the project's, or those of the packages of a subdir."""
+    if upstream.kind == PYPI:
+        return {key} if found else set()
+    return {file.entry["name"] for file in found}
 
 
 def cached_shard_list(

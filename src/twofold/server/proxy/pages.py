@@ -64,6 +64,13 @@ def get_simple_page(registry: Registry, view: View, name: str, form: str) -> tup
     own = _read_or_none(lambda: queries.get_simple_page(registry, view, name, page_updates.JSON)[0])
     if failure is not None and own is None:
         raise failure
+    if own is None and remote.unusable:
+        raise Refused(
+            "not-found",
+            f"The upstream has no file of '{name[:100]}' that can be served",
+            "its files need a SHA-256, the one that was first seen, and be wheels or sdists",
+            404,
+        )
     if own is None and not remote.files and remote.status in ("", "active"):
         raise not_found(f"project '{name[:100]}' in channel '{view.channel}'")
     if remote.files:
@@ -185,9 +192,10 @@ def _merge_repodata(
     try:
         for upstream in every:
             _add_packages(remote, registry, channel, upstream, subdir)
-    except Unreachable:  # a later upstream may have other packages of its names
+    except Unreachable as error:  # a later upstream may have other packages of its names
         if own is None and not remote:
             raise
+        log.warning("%s/%s has not all packages: %s", channel.name, subdir, error)
     if own is None and not remote:
         raise not_found(f"subdir '{subdir[:50]}' in channel '{view.channel}'")
     with registry.database.read() as db:
@@ -211,13 +219,16 @@ def _add_packages(
     subdir: str,
 ) -> None:
     """Add the packages of an upstream whose names none before it has."""
-    remote = metadata_cache.cached_project_files(registry, channel, upstream, subdir)
+    remote = metadata_cache.cached_project(registry, channel, upstream, subdir)
     with registry.database.read() as db:
-        names = {file.entry["name"] for file in remote} - set(found)
+        names = {file.entry["name"] for file in remote.files} | set(remote.unusable)
+        names -= set(found)
         names -= filter_withheld(db, channel, upstream, names)
-    for file in remote:
+    for name in names:
+        found[name] = []
+    for file in remote.files:
         if file.entry["name"] in names:
-            found.setdefault(file.entry["name"], []).append(file)
+            found[file.entry["name"]].append(file)
 
 
 def get_shard(

@@ -33,12 +33,14 @@ class RemoteFile:
 class RemoteProject:
     """The files of an upstream under one key; of a project also its status (PEP 792).
 
-    `fresh_until` is when the upstream is to be asked again.
+    `unusable` are the names of which it lists files, and none that can be served: the upstream has
+    them, so that no later one is asked. `fresh_until` is when the upstream is to be asked again.
     """
 
     files: tuple[RemoteFile, ...] = ()
     status: str = ""
     status_reason: str = ""
+    unusable: tuple[str, ...] = ()
     fresh_until: datetime | None = field(default=None, compare=False)
 
 
@@ -55,6 +57,8 @@ def serialize(project: RemoteProject) -> bytes:
     """Serialize a project as JSON for the cache."""
     value = asdict(project)
     del value["fresh_until"]
+    if not project.unusable:
+        del value["unusable"]
     return json.dumps(value, separators=(",", ":")).encode()
 
 
@@ -63,4 +67,4 @@ def deserialize(body: bytes) -> RemoteProject:
     value = json.loads(body)
     value = value if isinstance(value, dict) else {"files": value}
     files = tuple(RemoteFile(**file) for file in value.pop("files"))
-    return RemoteProject(files, **value)
+    return RemoteProject(files, unusable=tuple(value.pop("unusable", ())), **value)

@@ -99,7 +99,10 @@ class ProxiedSubdir:
         """Return the shards of an upstream that has only repodata.json."""
         args = (self.registry, self.channel, upstream, self.subdir)
         by_name: dict[str, dict[str, Mapping[str, object]]] = {}
-        for file in metadata_cache.cached_project_files(*args):
+        project = metadata_cache.cached_project(*args)
+        for name in project.unusable:
+            by_name[name] = {}  # no later upstream may have it
+        for file in project.files:
             record = {**file.entry, "sha256": file.sha256}
             by_name.setdefault(str(file.entry["name"]), {})[file.filename] = record
         packed = {name: upstream_conda.serialize_shard(one) for name, one in by_name.items()}

@@ -8,9 +8,11 @@ packages are acceptable, and serialized again without the others if not.
 
 from __future__ import annotations
 
+import bz2
 import hashlib
 import io
 import json
+import logging
 import re
 from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass
@@ -27,12 +29,14 @@ from twofold.formats.limits import WINDOW_LOG
 from twofold.index import repodata
 from twofold.server.proxy.remote_files import ListResponse, RemoteFile, RemoteProject
 
+log = logging.getLogger("twofold.server")
+
 #: The largest repodata.json to read (bytes, decompressed): some 150,000 packages. Parsed, it takes
 #: five times that.
 MAX_PAGE_SIZE = 96 << 20
 
 #: The validator of a subdir begins with the name of its page.
-_PAGES = ("repodata.json.zst", "repodata.json")
+_PAGES = ("repodata.json.zst", "repodata.json", "repodata.json.bz2")
 
 
 def fetch_files(source: Endpoint, subdir: str, known: str = "") -> ListResponse | None:
@@ -41,6 +45,7 @@ def fetch_files(source: Endpoint, subdir: str, known: str = "") -> ListResponse 
     Raises Unreachable, and Refused (404) when it is too large to be read whole.
     """
     name_known, _, validator = known.partition(" ")
+    problem: Unreachable | None = None
     for name in _PAGES:
         url = urljoin(f"{source.url.rstrip('/')}/{quote(subdir)}/", name)
         found = fetch_page(
@@ -51,14 +56,18 @@ def fetch_files(source: Endpoint, subdir: str, known: str = "") -> ListResponse 
         if found.unchanged:
             return ListResponse(unchanged=True)
         validator_here = f"{name} {found.validator}" if found.validator else ""
-        files = _parse_repodata(found, name.endswith(".zst"))
-        return ListResponse(RemoteProject(tuple(files)), validator_here)
+        try:
+            return ListResponse(_parse_repodata(found, name), validator_here)
+        except Unreachable as error:  # a damaged one; another form may be sound
+            problem = problem or error
+    if problem is not None:
+        raise problem
     return None
 
 
-def _parse_repodata(found: HttpResponse, is_compressed: bool) -> list[RemoteFile]:
+def _parse_repodata(found: HttpResponse, name: str) -> RemoteProject:
     try:
-        value = json.loads(decompress(found.body, MAX_PAGE_SIZE) if is_compressed else found.body)
+        value = json.loads(_decompress_page(found.body, name))
         every = list(_parse_records(value, urljoin(found.address, ".")))
     except TooLargeError as error:
         raise Refused(
@@ -70,7 +79,27 @@ def _parse_repodata(found: HttpResponse, is_compressed: bool) -> list[RemoteFile
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         text = f"the upstream's page {found.address} cannot be read: {error}"
         raise Unreachable(text) from error
-    return [file for file in every if file.is_sound]
+    good = tuple(file for file in every if file.is_sound)
+    names = {file.entry["name"] for file in every} - {file.entry["name"] for file in good}
+    if names:
+        text = "%s: %d names have no package with a SHA-256, such as %s"
+        log.warning(text, found.address, len(names), min(names))
+    return RemoteProject(good, unusable=tuple(sorted(names)))
+
+
+def _decompress_page(body: bytes, name: str) -> bytes:
+    """Decompress a page by its name. Raises ValueError."""
+    if name.endswith(".zst"):
+        return decompress(body, MAX_PAGE_SIZE)
+    if not name.endswith(".bz2"):
+        return body
+    try:
+        data = bz2.BZ2File(io.BytesIO(body)).read(MAX_PAGE_SIZE + 1)
+    except (OSError, EOFError) as error:
+        raise ValueError(str(error)) from error
+    if len(data) > MAX_PAGE_SIZE:
+        raise TooLargeError(f"more than {MAX_PAGE_SIZE} bytes")
+    return data
 
 
 class TooLargeError(ValueError):
@@ -130,10 +159,10 @@ _MORE_KEYS: dict[str, Callable[[Any], bool]] = {
 
 
 def _parse_records(value: dict[str, Any], address: str) -> Iterable[RemoteFile]:
-    base = urljoin(address, str(value.get("info", {}).get("base_url") or ""))
+    base = urljoin(address, str((value.get("info") or {}).get("base_url") or ""))
     base = base if base.endswith("/") else f"{base}/"
     for group in ("packages", "packages.conda"):
-        for filename, record in value.get(group, {}).items():
+        for filename, record in (value.get(group) or {}).items():
             if is_sound_record(filename, record):
                 sha256 = str(record.get("sha256", "")).lower()
                 yield RemoteFile(filename, sha256, urljoin(base, quote(filename)), record)

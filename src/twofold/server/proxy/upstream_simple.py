@@ -7,7 +7,7 @@ import logging
 from collections.abc import Mapping
 from html import escape
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote, urlsplit
 
 from twofold.errors import Unreachable
 from twofold.fetching.client import Endpoint, fetch_page
@@ -26,6 +26,8 @@ _STATUSES = ("active", "archived", "deprecated", QUARANTINED)
 MAX_PAGE_SIZE, MAX_FILES = 32 << 20, 50_000
 
 _ENDINGS = (".whl", ".tar.gz", ".zip")
+#: Files that are not served; a page that lists only these is of a project that is there.
+_OTHER_ENDINGS = (".tar.bz2", ".tgz", ".tar.xz", ".tar.Z", ".egg", ".exe", ".msi", ".rpm")
 
 
 def fetch_files(source: Endpoint, key: str, known: str = "") -> ListResponse | None:
@@ -40,9 +42,12 @@ def fetch_files(source: Endpoint, key: str, known: str = "") -> ListResponse | N
         text = f"the upstream's page {found.address} cannot be read: {error}"
         raise Unreachable(text) from error
     every = page.files if page.status != QUARANTINED else ()
+    listed = [file for file in every if _belongs_to(key, file.filename)]
+    if not listed and not _leads_to(key, found.address):
+        raise Unreachable(f"{url} leads to {found.address}, which is no page of '{key}'")
     good: dict[str, RemoteFile] = {}  # by name: of one that is listed twice the first counts
-    for remote in map(to_remote_file, every):
-        if remote.is_sound and _belongs_to(key, remote.filename):
+    for remote in map(to_remote_file, listed):
+        if remote.is_sound and remote.filename.endswith(_ENDINGS):
             good.setdefault(remote.filename, remote)
     if every and not good:
         text = "%s: none of the %d files listed has a usable name and a SHA-256"
@@ -50,13 +55,19 @@ def fetch_files(source: Endpoint, key: str, known: str = "") -> ListResponse | N
     if len(good) > MAX_FILES:
         raise Unreachable(f"the upstream's page {found.address} lists more than {MAX_FILES} files")
     status = page.status if page.status in _STATUSES else ""
-    project = RemoteProject(tuple(good.values()), status, page.status_reason)
+    unusable = (key,) if listed and not good else ()
+    project = RemoteProject(tuple(good.values()), status, page.status_reason, unusable)
     return ListResponse(project, found.validator)
+
+
+def _leads_to(key: str, address: str) -> bool:
+    """Whether the address of a page, after redirects, names the project: a login page does not."""
+    return any(normalize_name(unquote(part)) == key for part in urlsplit(address).path.split("/"))
 
 
 def _belongs_to(key: str, filename: str) -> bool:
     """Whether a file belongs to the project, by its name."""
-    if not filename.endswith(_ENDINGS):
+    if not filename.endswith((*_ENDINGS, *_OTHER_ENDINGS)):
         return False
     if filename.endswith(".whl"):
         return normalize_name(filename.split("-")[0]) == key
