@@ -14,13 +14,16 @@ from typing import Any
 import pytest
 from rattler_build import SingleOutputRecipe, Stage0Recipe, VariantConfig
 
+from tests.factories.packages import make_wheel
 from tests.recipe.recipe_builder import Builder, build_wheel, make_project, read_info, read_members
 from tests.recipe.summary import read_for_linux
 from twofold.building import build_project
 from twofold.building.options import BuildRequest
 from twofold.errors import TwofoldError, Unreachable
 from twofold.recipe.request import Platform
+from twofold.recipe.write.draft import Source, draft_recipe
 from twofold.recipe.write.from_project import WriteRequest, write_recipe
+from twofold.recipe.write.meta_yaml import render_meta_yaml
 
 FULL = """\
 [build-system]
@@ -556,3 +559,32 @@ def test_packages_that_a_recipe_cannot_make_are_named(tmp_path: Path) -> None:
     made = write_recipe(root, WriteRequest(build_wheel, "meta.yaml", root))
     assert any("sample-fast-1.0.0-py_0" in remark for remark in made.remarks)
     assert any("extra_depends" in remark for remark in made.remarks)
+
+
+def test_compiled_code_gets_its_tools_and_the_requirements_of_every_platform(
+    tmp_path: Path,
+) -> None:
+    root = tmp_path / "p"
+    for name in ("src/a.c", "src/b.cpp", "src/c.f90", ".git/d.rs", "tests/e.cu"):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text("", encoding="utf-8")
+    (root / "pyproject.toml").write_text(
+        '[build-system]\nrequires = ["scikit-build-core>=0.10", "pybind11"]\n', encoding="utf-8"
+    )
+    markers = (
+        "tomli>=2; python_version < '3.11'",
+        "colorama; sys_platform == 'win32'",
+        "uvloop; python_version >= '3.11' and sys_platform != 'win32'",
+    )
+    fields = ["Requires-Python: >=3.9", *(f"Requires-Dist: {one}" for one in markers)]
+    wheel = make_wheel(tmp_path, "p", "1.0", *fields, tag="cp311-cp311-linux_x86_64")
+    draft = draft_recipe(root, wheel, Source("."))
+    text = render_meta_yaml(draft)
+    assert "set python_min" not in text
+    found = " ".join(text.split("requirements:")[1].split("test:")[0].split())
+    assert found == (
+        "build: - {{ compiler('c') }} - {{ compiler('cxx') }} - {{ compiler('fortran') }} "
+        "- {{ stdlib('c') }} - cmake - ninja "
+        "host: - python - pip - scikit-build-core >=0.10 - pybind11 "
+        "run: - python - uvloop # [unix and py>=311] - colorama # [win] - tomli >=2 # [py<311]"
+    )

@@ -20,12 +20,14 @@ from typing import Any
 
 from twofold.conda_metadata import CondaPackage
 from twofold.convert import CondaOptions, find_metadata_near, parse_options
-from twofold.convert.package import make_all_packages
-from twofold.convert.requirements import parse_requirement, to_match_spec
+from twofold.convert.package import make_all_packages, make_packages
+from twofold.convert.requirements import Requirement, parse_requirement, to_match_spec
 from twofold.convert.versions import to_conda_spec
 from twofold.errors import TwofoldError
 from twofold.formats.conda_info import find_import_names
 from twofold.formats.wheel import WheelFile
+from twofold.names import normalize_name
+from twofold.recipe.write.build_tools import find_compilers, find_tools
 
 #: What pip builds with where pyproject.toml has no [build-system] (PEP 517).
 _DEFAULT_REQUIRES = ["setuptools >=40.8.0"]
@@ -65,14 +67,19 @@ class Source:
 
 @dataclass(frozen=True)
 class Draft:
-    """The contents of a recipe. `min_python` is '3.9' if Python >=3.9 is its only lower limit."""
+    """The contents of a recipe.
+
+    `compilers` are the languages of compiled code and `tools` the programs that build it; both are
+    empty for pure Python. `min_python` is '3.9' if Python >=3.9 is its only lower limit.
+    """
 
     name: str
     version: str
     source: Source
     number: int
     noarch: bool
-    compiled: bool
+    compilers: tuple[str, ...]
+    tools: tuple[str, ...]
     strings: tuple[DeclaredText, ...]
     entry_points: tuple[str, ...]
     min_python: str
@@ -99,6 +106,8 @@ def draft_recipe(root: Path, wheel: Path, source: Source) -> Draft:
             spec = to_conda_spec(opened.metadata.requires_python or "")
             packages = _fold_pythons(packages, f"python {spec}".strip(), remarks)
         first = packages[0]
+        if not pure:
+            packages = _for_every_platform(opened, scripts, options, packages, remarks)
         imports = find_test_imports(opened)
         licences = _find_license_files(root, opened.metadata.all("License-File"), remarks)
     if not pure:
@@ -113,7 +122,9 @@ def draft_recipe(root: Path, wheel: Path, source: Source) -> Draft:
         )
     run = _collect_texts(packages, conditions, lambda package: package.depends)
     python = [entry for entry in run if entry.text.split()[0] == "python"]
-    lowest = _MIN_PYTHON.fullmatch(python[0].text) if len(python) == 1 else None
+    lowest = _MIN_PYTHON.fullmatch(python[0].text) if pure and len(python) == 1 else None
+    needs = _list_build_requirements(document)
+    names = [] if pure else [normalize_name(need.name) for need in needs]
     if "license" not in first.about:
         remarks.append("the project has no licence: conda-forge requires an SPDX expression")
     if "home" not in first.about:
@@ -123,13 +134,14 @@ def draft_recipe(root: Path, wheel: Path, source: Source) -> Draft:
         version=first.version,
         source=source,
         number=options.build_number,
-        compiled=not pure,
+        compilers=() if pure else find_compilers(root, names),
+        tools=find_tools(names),
         noarch=pure and all(package.subdir == "noarch" for package in packages),
         # A build in a host has a string for each Python, and a hash of what it was built with.
         strings=_collect_texts(packages, conditions, _choose_build_string) if pure else (),
         entry_points=first.entry_points if pure else (),
         min_python=lowest.group(1) if lowest else "",
-        host=_collect_host(document, options, remarks),
+        host=_collect_host(needs, options, remarks),
         run=run if pure else _drop_platform_requirements(run),
         constrained=first.constrains,
         imports=imports,
@@ -137,6 +149,25 @@ def draft_recipe(root: Path, wheel: Path, source: Source) -> Draft:
         license_files=licences,
         remarks=tuple(dict.fromkeys(remarks)),
     )
+
+
+def _for_every_platform(
+    wheel: WheelFile,
+    scripts: bytes | None,
+    options: CondaOptions,
+    own: Sequence[CondaPackage],
+    remarks: list[str],
+) -> Sequence[CondaPackage]:
+    """Return packages with the requirements of every platform and Python.
+
+    The wheel of compiled code is for this machine, and its recipe is built on many. Where markers
+    have no answer, the requirements are those of the wheel, `own`, and a remark says so.
+    """
+    try:
+        return make_packages(wheel.metadata_bytes, scripts, ("py3-none-any",), options)
+    except TwofoldError as error:
+        remarks.append(f"requirements are those of this platform: {error.problems[0].message}")
+        return own
 
 
 def _leave_out_extras(
@@ -218,11 +249,14 @@ def _drop_platform_requirements(run: Sequence[DeclaredText]) -> tuple[DeclaredTe
     return (DeclaredText("python"), *(one for one in rest if not one.text.startswith("__")))
 
 
-def _collect_host(
-    document: dict[str, Any], options: CondaOptions, remarks: list[str]
-) -> tuple[str, ...]:
+def _list_build_requirements(document: dict[str, Any]) -> list[Requirement]:
     requires = document.get("build-system", {}).get("requires", _DEFAULT_REQUIRES)
-    needs = [parse_requirement(text) for text in requires]
+    return [parse_requirement(text) for text in requires]
+
+
+def _collect_host(
+    needs: Sequence[Requirement], options: CondaOptions, remarks: list[str]
+) -> tuple[str, ...]:
     remarks += [
         f"'{need.text}' of [build-system] is not under requirements/host: add it with a selector"
         for need in needs
@@ -260,8 +294,24 @@ def _collect_texts(
     made = []
     for text in _merge_lists([texts(package) for package in packages]):
         there = [c for p, c in zip(packages, conditions, strict=True) if text in texts(p)]
-        made.append(DeclaredText(text, () if len(there) == len(packages) else tuple(there)))
+        shown = () if len(there) == len(packages) else _simplify(there, conditions)
+        made.append(DeclaredText(text, shown))
     return tuple(made)
+
+
+def _simplify(
+    there: Sequence[PlatformCondition], every: Sequence[PlatformCondition]
+) -> tuple[PlatformCondition, ...]:
+    """Leave out the Python where it does not matter on these platforms, or the platform."""
+    shortenings: tuple[Callable[[PlatformCondition], PlatformCondition], ...] = (
+        lambda one: PlatformCondition(one.system, one.machine),
+        lambda one: PlatformCondition(low=one.low, high=one.high),
+    )
+    for shorten in shortenings:
+        short = [shorten(one) for one in there]
+        if all(one in there for one in every if shorten(one) in short):
+            return tuple(dict.fromkeys(short))
+    return tuple(there)
 
 
 def _merge_lists(lists: Sequence[Sequence[str]]) -> list[str]:

@@ -39,9 +39,10 @@ def render_requirements(
     draft: Draft, variable: Callable[[str], str], run: Iterable[str], constrained: str
 ) -> list[str]:
     """Render the requirements; `run` are its lines, `constrained` is the key of constraints."""
-    calls = ("compiler('c')", "stdlib('c')") if draft.compiled else ()
+    calls = [f"compiler('{language}')" for language in draft.compilers]
+    calls += ["stdlib('c')"] if calls else []
     return [
-        *render_list("build", map(variable, calls)),
+        *render_list("build", [*map(variable, calls), *draft.tools]),
         *render_list("host", [f"python{render_minimum(draft, variable)}", "pip", *draft.host]),
         "  run:",
         *run,
