@@ -30,6 +30,8 @@ HEAD = """\
 
 #: Import names that the table has wrong, by the files of the wheel.
 IMPORT_NAMES = {"tables": "tables"}
+#: Names that the table has of archived feedstocks; conda-forge's present recipe has another.
+CONDA_NAMES = {"couchdb": "couchdb-python"}
 
 
 def main() -> None:
@@ -106,7 +108,8 @@ def format_line(record: dict[str, str]) -> str:
     pypi = normalize(record["pypi_name"])
     if re.fullmatch(r"[0-9a-f]{50,}", pypi):  # hashes that slipped into the source
         return ""
-    conda = "=" if record["conda_name"] == pypi else record["conda_name"]
+    conda = CONDA_NAMES.get(pypi, record["conda_name"])
+    conda = "=" if conda == pypi else conda
     imported = IMPORT_NAMES.get(pypi, record["import_name"])
     if not imported or imported == pypi.replace("-", "_"):
         imported = "="
