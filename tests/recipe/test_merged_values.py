@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.recipe.summary import read_for_linux
 from twofold.errors import ProjectErrors
 from twofold.recipe.read.variants import Variants, read_variants
 from twofold.recipe.request import Environ, Platform
@@ -75,3 +76,25 @@ def test_a_later_group_takes_the_place_of_those_it_overlaps(tmp_path: Path) -> N
     merged = merge(tmp_path, own)
     assert merged.zipped == (("python", "numpy"),)
     assert len(merged.list_combinations({"python", "numpy"})) == 2
+
+
+def test_to_names_of_extend_keys_each_file_adds_values_and_jinja_has_all(tmp_path: Path) -> None:
+    base = "more: [a]\nextend_keys: [more, pin_run_as_build]\n"
+    own = "more: [b, a]\npython: 3.12.* *_cpython\n"
+    merged = merge(tmp_path, own, base)
+    assert merged.lists == {"more": ("a", "b")}
+    assert "more" not in merged.values
+    zipped = merge(tmp_path, "more: [b]\nx: [1, 2]\nzip_keys: [[more, x]]\n", base)
+    assert (zipped.lists, zipped.values["more"]) == ({}, ("a", "b"))
+
+    text = "package: {name: x, version: '1'}\nrequirements:\n  run:\n    - python {{ python }}\n"
+    text += "    {% for one in more %}\n    - is-{{ one }}\n    {% endfor %}\n"
+    text += "    - whole  # ['b' in more and python == '3.12.* *_cpython']\n"
+    path = tmp_path / "r/meta.yaml"
+    path.parent.mkdir()
+    path.write_text(text, encoding="utf-8")
+    (path.parent / "conda_build_config.yaml").write_text(base + own.replace("more: [b, a]", ""))
+    (path.parent / "variants.yaml").write_text("more: [b]\n", encoding="utf-8")
+    (output,) = read_for_linux(path).outputs
+    run = [line.text for line in output.requirements.run]
+    assert run == ["python 3.12.* *_cpython", "is-a", "is-b", "whole"]

@@ -153,7 +153,9 @@ def plan_recipe(path: Path, request: RecipeRequest, work: Path) -> list[BuildSte
     )
 
     def read_with(values: Mapping[str, str]) -> Recipe:
-        return read_recipe(path, replace(context, variant=values, pins=variants.pins))
+        return read_recipe(
+            path, replace(context, variant=values, pins=variants.pins, lists=variants.lists)
+        )
 
     readings = read_combinations(variants, read_with)
     remarks = [remark for recipe in readings for remark in recipe.remarks]

@@ -178,7 +178,9 @@ def find_open_names(recipe: Recipe, output: Output) -> set[str]:
             names.add(line.text.rpartition("::")[2].replace("-", "_"))
     names |= {name for line in output.build.script for name in _SHELL_NAME.findall(line.text)}
     names.discard("python")
-    bare = any(line.text == "python" for line in (*needs.build, *needs.host, *needs.run))
+    # As for conda-build, what is under `run` alone makes no difference to a package with a host.
+    sections = (*needs.build, *needs.host) or needs.run
+    bare = any(line.text == "python" for line in sections)
     if not output.build.noarch and (bare or recipe.uses_python):
         names.add("python")
     return names

@@ -40,7 +40,8 @@ class ReadContext:
     `folder` holds the recipe; `roots` are the folders it may read files of (its own first, then
     the project's). `metadata_of` builds METADATA of a project in isolation (bytes), for a
     setup.py that computes its metadata; None where that is not wanted. `variant` holds values of
-    conda_build_config.yaml, `pins` its pin_run_as_build; None reads the first of each.
+    conda_build_config.yaml, `pins` its pin_run_as_build and `lists` its lists; None reads the first
+    of each.
     """
 
     folder: Path
@@ -50,6 +51,7 @@ class ReadContext:
     metadata_of: Callable[[Path], bytes] | None = None
     variant: Mapping[str, str] | None = None
     pins: Mapping[str, Pin] = field(default_factory=dict)
+    lists: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 class EnvironVariables:

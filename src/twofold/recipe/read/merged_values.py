@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from twofold.errors import Problem
 from twofold.recipe.read.yaml_lines import Node
@@ -13,7 +13,8 @@ class MergedValues:
     """The values of several files, merged as conda-build does.
 
     A later file's values replace earlier ones. Of names that change together a file may give some
-    only: as many values as before replace them, fewer choose among them.
+    only: as many values as before replace them, fewer choose among them. To `extended` names each
+    file adds its values.
     """
 
     def __init__(
@@ -21,7 +22,9 @@ class MergedValues:
         values: Mapping[str, tuple[str, ...]],
         zipped: Mapping[tuple[str, ...], str],
         problems: list[Problem],
+        extended: Collection[str] = (),
     ) -> None:
+        self._extended = extended
         self.values = dict(values)
         self.locations = dict.fromkeys(values, "")
         self._zipped = zipped
@@ -41,6 +44,10 @@ class MergedValues:
             known = [self.values[one] for one in group if one in self.values]
             known += [texts[one] for one in group if one in texts]
             where = f"{file}:{tree[name].line}: {name}"
+            if name in self._extended:
+                both = (*self.values.get(name, ()), *own)
+                self.values[name], self.locations[name] = tuple(dict.fromkeys(both)), where
+                continue
             is_whole = all(one in texts for one in group) or name not in self.values
             if is_whole or all(len(one) == len(own) for one in known):
                 self.values[name], self.locations[name] = own, where
@@ -54,6 +61,12 @@ class MergedValues:
                 for one in group:
                     if one in self.values:
                         self.values[one] = tuple(self.values[one][n] for n in kept)
+
+    def take_lists(self) -> dict[str, tuple[str, ...]]:
+        """Take the extended names out of the values, but for those that change with others."""
+        zipped = {name for group in self.zipped for name in group}
+        taken = [name for name in self.values if name in self._extended and name not in zipped]
+        return {name: self.values.pop(name) for name in taken}
 
     def check_sizes(self) -> None:
         """Add a problem for each group whose names have different numbers of values."""

@@ -41,14 +41,15 @@ def read_recipe(path: Path, context: ReadContext) -> Recipe:
     context, variant = _apply_variant(path, context)
     values = {**list_default_values(context.platform), **variant}
     context = replace(context, variant=values)
-    named = make_selector_variables(values, context.platform)
+    lists = {name: list(own) for name, own in context.lists.items()}
+    named = make_selector_variables(values, context.platform) | lists
     selected = select_lines(text, context.platform, context.environ, problems, file, named)
     if problems:
         raise ProjectErrors(problems)
     calls = DeferredCalls()
-    offered: dict[str, object] = {**context.environ, **values}
+    offered: dict[str, object] = {**context.environ, **values, **lists}
     offered |= make_functions(context, calls, text)
-    offered |= {name: named[name] for name in ("np", "pl", "luajit")}
+    offered |= {name: named[name] for name in ("np", "pl", "luajit", "python") if name in named}
     try:
         rendered = render(selected.lines, offered, file)
     except ProjectErrors as error:
@@ -92,7 +93,7 @@ def _apply_variant(path: Path, context: ReadContext) -> tuple[ReadContext, Mappi
     if variant is None:
         variants = read_variants(path, context.platform, context.environ)
         (variant,) = variants.list_combinations(())
-        context = replace(context, pins=variants.pins)
+        context = replace(context, pins=variants.pins, lists=variants.lists)
     if "python" in variant:
         context = replace(context, platform=context.platform.with_python(variant["python"]))
     return context, variant

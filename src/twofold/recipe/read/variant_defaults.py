@@ -38,9 +38,10 @@ def list_default_values(platform: Platform) -> dict[str, str]:
 def make_selector_variables(variant: Mapping[str, str], platform: Platform) -> dict[str, object]:
     """Make the names of selectors from values: numbers and truth values as such.
 
-    `np` is numpy's version without its point, `pl` and `lua` are texts.
+    `np` is numpy's version without its point, `pl` and `lua` are texts; `python` is the variant's
+    whole text, `3.12.* *_cpython`.
     """
-    own = platform.variables()
+    own = platform.variables().keys() - {"python"}
     names: dict[str, object] = {
         name: _convert_value(value)
         for name, value in variant.items()

@@ -128,7 +128,7 @@ MAX_COMBINATIONS = 64
 _OTHER_KEYS = frozenset(
     str.split(
         "extend_keys ignore_version ignore_build_only_deps "
-        "channel_sources channel_targets __migrator"
+        "channel_sources channel_targets __migrator pin_run_as_build"
     )
 )
 
@@ -136,7 +136,8 @@ _OTHER_KEYS = frozenset(
 class Variants(NamedTuple):
     """`values` by name, `locations` where each is set; `zipped` names change together.
 
-    `pins` are those of pin_run_as_build, by package. `remarks` are for the user.
+    `pins` are those of pin_run_as_build, by package. `lists` are the values of `extend_keys`, which
+    are no variants: Jinja has them whole. `remarks` are for the user.
     """
 
     values: Mapping[str, tuple[str, ...]]
@@ -144,6 +145,7 @@ class Variants(NamedTuple):
     zipped: tuple[tuple[str, ...], ...] = ()
     pins: Mapping[str, Pin] = MappingProxyType({})
     remarks: tuple[str, ...] = ()
+    lists: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 
     @property
     def multi_valued(self) -> frozenset[str]:
@@ -204,7 +206,8 @@ def read_variants(
         for file in find_variant_files(recipe, more, base)
     ]
     first = {"python_min": (PYTHON_MIN,)}
-    merged = MergedValues(first, merge_zip_keys(files, problems), problems)
+    extended = _read_extend_keys(files, problems)
+    merged = MergedValues(first, merge_zip_keys(files, problems), problems, extended)
     pins: dict[str, Pin] = {}
     for file, tree in files:
         texts: dict[str, tuple[str, ...]] = {}
@@ -214,7 +217,7 @@ def read_variants(
                 continue
             if name == "pin_run_as_build":
                 pins |= read_pins(node, where, problems)
-            elif name not in _OTHER_KEYS and not isinstance(node.value, dict):
+            if name not in _OTHER_KEYS and not isinstance(node.value, dict):
                 texts[name] = read_texts(node, where, problems)
                 if name == "python" and not all(map(parse_minor, texts[name])):
                     hint = "write '3.12', or '3.12.* *_cpython'"
@@ -223,7 +226,20 @@ def read_variants(
     merged.check_sizes()
     if problems:
         raise ProjectErrors(problems)
-    return Variants(merged.values, merged.locations, merged.zipped, pins, tuple(remarks))
+    lists = merged.take_lists()
+    return Variants(merged.values, merged.locations, merged.zipped, pins, tuple(remarks), lists)
+
+
+def _read_extend_keys(
+    files: Sequence[tuple[str, Mapping[str, Node]]], problems: list[Problem]
+) -> frozenset[str]:
+    """Read the names of which each file adds values to the earlier files' ones."""
+    found: set[str] = set()
+    for file, tree in files:
+        node = tree.get("extend_keys")
+        if node is not None and node.value is not None:
+            found |= set(read_texts(node, f"{file}:{node.line}: extend_keys", problems))
+    return frozenset(found - _OTHER_KEYS)
 
 
 def find_variant_files(
