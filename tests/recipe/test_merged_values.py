@@ -65,6 +65,12 @@ def test_a_value_that_the_group_lacks_is_refused(tmp_path: Path) -> None:
     assert "python changes together with is_min, and 3.11 is new to it" in str(caught.value)
 
 
+def test_choosing_among_values_of_different_numbers_is_reported(tmp_path: Path) -> None:
+    base = "a: [1, 2, 3]\nb: [x]\nzip_keys: [[a, b]]\n"
+    with pytest.raises(ProjectErrors, match="a has 3, b has 1"):
+        merge(tmp_path, "a: [1, 3]\n", base)
+
+
 def test_a_python_2_of_an_old_recipe_is_read(tmp_path: Path) -> None:
     assert merge(tmp_path, "python: ['2.7', '3.6']\n", "x: 1\n").values["python"] == ("2.7", "3.6")
     old = Platform("linux-64", "3.11").with_python("2.7.* *_cpython").variables()

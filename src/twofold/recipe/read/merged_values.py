@@ -56,11 +56,12 @@ class MergedValues:
                 message = f"{name} changes together with {others}, and {missing[0]} is new to it"
                 hint = "choose among the earlier values, or give all of these names their values"
                 self._problems.append(Problem(message, hint, where))
-            else:
+            elif len({len(self.values[one]) for one in group if one in self.values}) == 1:
                 kept = [n for n, text in enumerate(self.values[name]) if text in own]
                 for one in group:
                     if one in self.values:
                         self.values[one] = tuple(self.values[one][n] for n in kept)
+            # Else check_sizes reports that the earlier files' values do not match one another.
 
     def take_lists(self) -> dict[str, tuple[str, ...]]:
         """Take the extended names out of the values, but for those that change with others."""
