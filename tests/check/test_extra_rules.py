@@ -23,7 +23,7 @@ from dataclasses import replace
 def judge_file(code):
     for path in code.files:
         if path.endswith(".cat"):
-            yield Violation("a picture of a cat", "remove it", f"{code.artifact.filename}: {path}")
+            yield Violation("a picture of a cat", "remove it", path)
 
 def judge_project(context):
     if "cat" in context.project.name:
@@ -56,7 +56,7 @@ def test_a_rule_of_another_distribution_judges_files_and_projects(
     wheel = write_wheel(tmp_path, files, with_fields())
     ran = twofold("check", wheel, env=env)
     assert ran.code == 1
-    assert "my_package/tom.cat: error ACME001 a picture of a cat" in ran.out
+    assert f"\n{wheel.name}: my_package/tom.cat: error ACME001 a picture" in f"\n{ran.out}"
     assert twofold("check", wheel, "--ignore", "ACME001", env=env).code == 0
     assert twofold("check", wheel).code == 0
     refused = twofold("publish", wheel, "--to", "./out", env=env)
@@ -98,6 +98,8 @@ def test_a_kind_of_target_of_another_distribution_is_known_by_its_name(
     assert "wheel files are not supported there" in ran.out
     unknown = twofold("publish", wheel, "--to", "acme+http://127.0.0.1:9/lab", "--dry-run")
     assert "there is no kind of target 'acme'" in unknown.err
+    other = twofold("publish", wheel, "--to", "tarsnap+http://127.0.0.1:9/lab", env=env)
+    assert other.err.rstrip().endswith("s3, acme")
 
 
 class TestNoLicence(RuleContract):

@@ -39,6 +39,7 @@ def test_the_form_of_its_url_resolves_to_the_kind(kind: TargetKind) -> None:
     assert settings.kind == kind.name
     if kind.last_part:
         assert getattr(settings, kind.last_part) == kind.url.rpartition("/")[2]
+    assert resolve_targets([settings.word], {}) == [settings]  # as hints name it
 
 
 def test_it_opens_and_says_what_it_accepts(kind: TargetKind, tmp_path: Path) -> None:

@@ -65,6 +65,24 @@ def test_a_release_that_is_not_there_is_not_yanked(author: Twofold, published: A
     assert "hint: list what is there: twofold status my_package" in ran.err
 
 
+@pytest.mark.parametrize(
+    ("words", "code", "text"),
+    [
+        ("yank my_package==* --to ./out", 2, "write my_package==1.0.0"),
+        ("delete ../x==1 --to ./out", 2, "'../x' is not a name"),
+        ("yank a==1 --to ./out", 1, "delete it there: twofold delete a==1 --to ./out"),
+        ("promote ./a ./out a==1", 1, "twofold publish FILES --to ./out"),
+        ("status a --set archived --to ./out", 1, "cannot set the status of projects"),
+        ("unyank a==1 --to ./out", 1, "a folder has no place for that"),
+    ],
+)
+def test_what_a_folder_cannot_do_is_led_to_what_it_can(
+    twofold: Callable[..., Any], words: str, code: int, text: str
+) -> None:
+    ran = twofold(*words.split())
+    assert (ran.code, text in ran.err) == (code, True), ran.err
+
+
 def test_one_file_or_a_release_is_deleted(
     author: Twofold, published: Any, release: Release
 ) -> None:

@@ -127,7 +127,7 @@ def _source(word: str | None) -> tuple[str, str]:
         return Path(target.url).as_uri(), ""
     if target.kind != "registry":
         raise UsageError(
-            f"cannot install by name from '{word}', a {target.kind} target",
+            f"cannot install by name from '{word}', a target of the kind {target.kind}",
             "pass the URL of a twofold registry's channel, or a folder",
         )
     found = find_credentials(target)

@@ -152,13 +152,18 @@ def _parse_release(args: argparse.Namespace) -> tuple[str, str]:
     """Name and version of RELEASE; the project in the folder if it has no name."""
     from packaging.version import InvalidVersion, Version
 
+    from twofold.names import is_name
+
     text = args.release.strip()
     name, separator, version = text.partition("==")
     if separator and not (name.strip() and version.strip()):
         raise UsageError(f"'{text}' is not a release", "write it as NAME==VERSION")
     if separator:
-        every = version.strip() == "*" and args.verb in ("delete", "status")
-        return name.strip(), "" if every else _check_version(version.strip())
+        if not is_name(name.strip()):
+            raise UsageError(f"'{name.strip()}' is not a name", "write RELEASE as NAME==VERSION")
+        if version.strip() == "*" and args.verb not in ("delete", "status"):
+            raise UsageError(f"{args.verb} takes one version", f"write {name.strip()}==1.0.0")
+        return name.strip(), "" if version.strip() == "*" else _check_version(version.strip())
     if not text:
         name, current = _read_project(args.project)
         return name, current if args.verb == "promote" else ""

@@ -115,7 +115,9 @@ def _find_mistakes(table: Any, where: str) -> list[Problem]:
             problems.append(Problem(f"'{key}' must be true or false", "", where))
     if table.get("kind", "registry") not in KINDS:
         problems.append(
-            Problem(f"unknown kind '{table['kind']}'", f"one of {', '.join(KINDS)}", where)
+            Problem(
+                f"unknown kind '{table['kind']}'", f"one of {', '.join(KINDS.list_names())}", where
+            )
         )
     kind = KINDS.get(table.get("kind", "registry"))
     if "url" not in table and not (kind and kind.has_default_url):

@@ -113,9 +113,6 @@ def _translate_errors() -> Iterator[None]:
 #: Prefix of the keyring's service names, to distinguish twofold's entries.
 SERVICE = "twofold"
 
-#: The kinds that twine uploads to.
-TWINE_KINDS = tuple(kind.name for kind in KINDS.values() if kind.is_uploaded_by_twine)
-
 
 def find_credentials(
     target: TargetSettings, others: Sequence[TargetSettings] = ()
@@ -205,7 +202,12 @@ def _has_kind(targets: Sequence[TargetSettings], kinds: Sequence[str]) -> bool:
 
 
 def _can_use_twine(target: TargetSettings, others: Sequence[TargetSettings]) -> bool:
-    return target.kind in TWINE_KINDS and not _has_kind(others, TWINE_KINDS)
+    """Whether twine's variables can only mean this target: no other one is of twine's kinds."""
+    return _is_twines(target) and not any(map(_is_twines, others))
+
+
+def _is_twines(target: TargetSettings) -> bool:
+    return KINDS[target.kind].is_uploaded_by_twine
 
 
 def _choose_user(target: TargetSettings, others: Sequence[TargetSettings]) -> str | None:
@@ -221,7 +223,7 @@ def _read_keyring(target: TargetSettings) -> Credentials | None:
 
 
 def _read_twine_keyring(target: TargetSettings) -> Credentials | None:
-    if target.kind not in TWINE_KINDS:
+    if not _is_twines(target):
         return None
     for url in _spell(target.url):  # twine uses the URL as written in .pypirc
         found = read_keyring_login(url, target.user or None)

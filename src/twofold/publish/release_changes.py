@@ -223,7 +223,7 @@ def _plan_promotion(
     offered = [f for f in found if not f.labels or promotion.from_label in f.labels]
     if not offered:
         message = f"{promotion.source.name} has no {change.subject} under '{promotion.from_label}'"
-        hint = f"list what is there: twofold status {change.project} --to {promotion.source.name}"
+        hint = f"list what is there: twofold status {change.project} --to {promotion.source.word}"
         return ChangeStep(target, manager, change, (), "refused", message, hint)
     missing = _find_missing(offered, manager.read(change.project), promotion)
     if not missing:
@@ -247,11 +247,26 @@ def _find_server(settings: TargetSettings) -> tuple[str, str]:
 def _explain(change: ReleaseChange, target: Target, manager: ReleaseManager) -> tuple[str, str]:
     """Why a kind of target cannot make a change, and what the user can do."""
     page = manager.find_page(change.project, change.version)
-    message = f"a target of the kind {target.settings.kind} cannot {change.verb} releases"
+    deed = (
+        "set the status of projects" if change.verb == "set-status" else f"{change.verb} releases"
+    )
+    message = f"a target of the kind {target.settings.kind} cannot {deed}"
     if page:
         return f"{message} through its API", f"do it on the page of the release: {page}"
-    ways = ", ".join(sorted(manager.verbs)) or "nothing"
-    return message, f"use the server's own tools (twofold can do there: {ways})"
+    return message, _suggest_instead(change, target.settings, manager)
+
+
+def _suggest_instead(
+    change: ReleaseChange, settings: TargetSettings, manager: ReleaseManager
+) -> str:
+    if change.verb == "promote":
+        return f"publish the files there: twofold publish FILES --to {settings.word}"
+    if change.verb == "yank" and "delete" in manager.verbs:
+        release = f"{change.project}=={change.version}"
+        return f"delete it there: twofold delete {release} --to {settings.word}"
+    if settings.kind == "folder":
+        return "a folder has no place for that; a registry does"
+    return "use the server's own tools"
 
 
 def _make(step: ChangeStep) -> None:
@@ -278,7 +293,7 @@ def _is_reached(step: ChangeStep) -> bool:
 
 def _list_command(change: ReleaseChange, target: Target) -> str:
     """The hint to list a project's releases at the target."""
-    return f"list what is there: twofold status {change.project} --to {target.settings.name}"
+    return f"list what is there: twofold status {change.project} --to {target.settings.word}"
 
 
 def _is_absent(step: ChangeStep) -> bool:

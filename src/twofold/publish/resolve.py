@@ -137,7 +137,7 @@ def _parse_address(word: str, scheme: str, rest: str) -> TargetSettings:
 def _make_scheme_error(word: str, scheme: str) -> TwofoldError:
     """The error for a URL with an unknown kind, or with a scheme that its kind does not have."""
     url = redact_url(word)
-    known = [*KINDS, *KIND_OF_SCHEME, "http", "https"]
+    known = [*KINDS.list_names(), *KIND_OF_SCHEME, "http", "https"]
     close = difflib.get_close_matches(scheme, known, n=1, cutoff=0.7)
     if scheme not in known and close:
         rest = url[len(scheme) :]
@@ -145,9 +145,10 @@ def _make_scheme_error(word: str, scheme: str) -> TwofoldError:
     form = KINDS[scheme].url if scheme in KINDS else "https://host/channel"
     if "+" in word.partition("://")[0] and scheme not in KINDS:
         return TwofoldError(
-            f"'{url}': there is no kind of target '{scheme}'", f"the kinds are: {', '.join(KINDS)}"
+            f"'{url}': there is no kind of target '{scheme}'",
+            f"the kinds are: {', '.join(KINDS.list_names())}",
         )
-    hint = f"write {form}, or KIND+https://… (KIND: {', '.join(KINDS)})"
+    hint = f"write {form}, or KIND+https://… (KIND: {', '.join(KINDS.list_names())})"
     return TwofoldError(f"'{url}' is not a target URL", hint)
 
 

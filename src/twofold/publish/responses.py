@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from twofold.errors import Unreachable
-from twofold.publish.targets.settings import get_token_variable
+from twofold.publish.targets.settings import as_word, get_token_variable
 
 #: The limit of an answer that is not a file (bytes): pages of large projects have some megabytes.
 LARGEST_ANSWER = 64 << 20
@@ -123,13 +123,7 @@ class AuthContext:
     @property
     def login_command(self) -> str:
         """The command that stores a token for the target."""
-        is_address = "://" in self.target
-        prefixed = is_address and self.kind != "registry" and "+" not in self.target
-        return (
-            f"twofold login {self.kind}+{self.target}"
-            if prefixed
-            else (f"twofold login {self.target}")
-        )
+        return f"twofold login {as_word(self.target, self.kind)}"
 
     @property
     def token_variable(self) -> str:

@@ -334,6 +334,10 @@ class _Kinds(dict[str, TargetKind]):
     def __contains__(self, name: object) -> bool:
         return super().__contains__(name) or name in find_extensions(GROUP)
 
+    def list_names(self) -> list[str]:
+        """The names of all kinds, those of other distributions last."""
+        return list(dict.fromkeys([*self, *sorted(find_extensions(GROUP))]))
+
 
 #: Name -> kind. The name is the value of `kind` in the configuration and the prefix of a URL.
-KINDS: dict[str, TargetKind] = _Kinds({kind.name: kind for kind in _ROWS})
+KINDS = _Kinds({kind.name: kind for kind in _ROWS})

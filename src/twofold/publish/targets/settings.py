@@ -24,6 +24,12 @@ class TlsSettings:
     client_cert: str = ""
 
 
+def as_word(name: str, kind: str) -> str:
+    """A target's name or URL as a command line has it: the URL with the kind that it has."""
+    is_plain = name.startswith(("http://", "https://")) and kind not in ("", "registry")
+    return f"{kind}+{name}" if is_plain else name
+
+
 @dataclass(frozen=True)
 class TargetSettings:
     """One `[targets.NAME]` table, or the settings of a URL on the command line.
@@ -52,6 +58,11 @@ class TargetSettings:
     public_url: str = ""
     read_login: SplitUrl | None = field(default=None, repr=False)
     verify: bool = True
+
+    @property
+    def word(self) -> str:
+        """What names the target on a command line."""
+        return as_word(self.name, self.kind)
 
     @property
     def place(self) -> str:
