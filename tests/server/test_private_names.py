@@ -82,7 +82,7 @@ def show(place: Place, wanted: str) -> None:
     key = normalize_name(name)
     conda, wheel = f"{name}-99.0-py_0.conda", f"{key.replace('-', '_')}-99.0-py3-none-any.whl"
     for path in (
-        *(f"simple/{one}/" for one in (name, key)),
+        *(f"simple/{one}/" for one in (name, key, f"{name}_", f"_{key}", f"{key}.%20")),
         *(f"project/{one}" for one in (name, f"{name}/99.0")),
         *(f"pypi/{one}/json" for one in (name, f"{name}/99.0")),
         *(f"files/{'0' * 64}/{one}" for one in (wheel, f"{wheel}.metadata")),

@@ -188,6 +188,10 @@ def test_a_new_upstream_is_tried_and_what_will_be_refused_is_reported(
     host = inside.url.removeprefix("http://")
     assert f"files at {host} are fetched" in add("--try", "spam", "--files-at", host)
     assert "no shards" in add(kind="conda")
+    static.requested.clear()
+    assert "not tried: 'Acme.x'" in add("--try", "Acme.x", "--private-prefix", "acme")
+    served.publish(make_wheel(tmp_path / "own", "mine", "1.0"))
+    assert "not tried: 'mine'" in add("--try", "mine") and static.requested == []
     static.fault = 500
     assert "cannot be used now" in add("--try", "spam")
     inside.close()

@@ -167,7 +167,7 @@ def _add_upstream(args: argparse.Namespace, registry: Registry) -> int:
         max_age=args.max_age,
     )
     added = config.add(registry, "operator", args.channel, upstream)
-    tried = config.probe(added, args.tried)
+    tried = config.probe(registry, args.channel, added, args.tried)
     where = " (not a public address)" if added.internal else ""
     where += " with a login" if added.secret else ""
     if args.json:

@@ -26,6 +26,10 @@ from twofold.server.store.upstreams import PYPI, Upstream
 #: A normalised name (PEP 503).
 _KEY = re.compile(r"-?[a-z0-9][a-z0-9-]{0,127}")
 
+#: A project's name, normalised (PEP 508): an index is asked for no other. `spam_` and `_spam` would
+#: show it that there is a private `spam`.
+_PROJECT_KEY = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,126}[a-z0-9])?")
+
 #: A name that is surely normalised: most of a channel's are, and the test is faster.
 _NORMAL = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 
@@ -47,7 +51,7 @@ def find_sources(db: Connection, channel: Channel, kind: str, name: str) -> list
     `name` is the project's, or the package's with a conda upstream; what is no name has no source.
     """
     key = normalize_name(name)
-    if not _KEY.fullmatch(key):
+    if not (_PROJECT_KEY if kind == PYPI else _KEY).fullmatch(key):
         return []
     found = [one for one in upstreams.find_upstreams(db, channel.id, kind) if one.may_have(key)]
     return found if found and not is_private(db, channel, name) else []

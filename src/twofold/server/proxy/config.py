@@ -12,6 +12,7 @@ from twofold.fetching import credentials
 from twofold.fetching.client import Endpoint, fetch_page, is_public, parse_origin
 from twofold.fetching.credentials import Credential, SecretReference
 from twofold.names import normalize_name
+from twofold.server.admission.names import find_sources
 from twofold.server.context import Registry
 from twofold.server.model import Channel
 from twofold.server.proxy import upstream_conda, upstream_simple
@@ -150,12 +151,17 @@ def _make_position(
     return place
 
 
-def probe(upstream: Upstream, project: str) -> list[str]:
+def probe(registry: Registry, channel: str, upstream: Upstream, project: str) -> list[str]:
     """Try an upstream; return what can and what cannot be done with it, a sentence each.
 
     Of an index the page of one project is read, and one request is sent to each host of its files.
     """
     source = upstream_source(upstream)
+    with registry.database.read() as db:
+        every = find_sources(db, _require_channel(db, channel), upstream.kind, project)
+    if upstream.kind == PYPI and upstream.name not in {one.name for one in every}:
+        text = "it was not tried: '%s' is private, or not among its names; name another with --try"
+        return [text % project[:100]]
     try:
         if upstream.kind == CONDA:
             return [_describe_channel(source)]
