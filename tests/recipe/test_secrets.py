@@ -21,6 +21,20 @@ HIDDEN = {
     "SSH_KEYS": "x",
     "NOTE": "glpat-abcdefghijklmnop",
     "PEM": "-----BEGIN RSA PRIVATE KEY-----",
+    "HTTP_PROXY": "user:password@proxy:3128",
+    "GIT_CONFIG_VALUE_0": "Authorization: Basic dXNlcjpwYXNzd29yZA==",
+    "CHAT": "https://hooks.chat.example/services/T0/B0/abc",
+    "STORAGE": "AccountName=me;AccountKey=abcdef==;",
+    "DATABASE": "Server=host;User Id=me;Password=abcd;",
+    "SIGNED": "https://host/file?sv=1&sig=abcd",
+    "DOCKER": '{"auths": {"host": {"auth": "dXNlcjpwYXNz"}}}',
+    "NETRC_LINE": "machine host login me password abc",
+    "HEADER": "eyJhbGciOiJIUzI1NiJ9.e30.abc",
+    "NODE": "npm_abcdefghijklmnop",
+    "NEXUS_PSW": "x",
+    "NEXUS_CREDS": "x",
+    "DB_PW": "x",
+    "CHAT_WEBHOOK": "x",
 }
 SHOWN = {
     "PWD": "/home/me",
@@ -32,6 +46,10 @@ SHOWN = {
     "REPOSITORY": "ssh://git@host/project",
     "CI_COMMIT_TAG": "v1.0",
     "PATCH": "1",
+    "AT": "12:30@home",
+    "LIBRARY": "sk-learn",
+    "TEXT": "Basic functions, token by token",
+    "QUERY": "https://host/page?key=a",
 }
 
 

@@ -16,14 +16,21 @@ from twofold.names.platforms import find_subdir
 #: Names of variables whose value no recipe gets: it would end in the package's info/recipe.
 _SECRET = re.compile(
     r"token|secret|pass(w|phrase|$|_)|credential|key(_|s?$)|private|auth|cookie|session|signing"
-    r"|(^|_)(pat|psk|otp|jwt|sas|dsn)(_|$)|_(pwd|cert)(_|$)|apikey",
+    r"|(^|_)(pat|psk|otp|jwt|sas|dsn|creds?|psw|pw|login)(_|$)|_(pwd|cert)(_|$)|apikey|webhook"
+    r"|connection_?str|netrc",
     re.I,
 )
 
-#: Values that hold a secret whatever their name: a login in a URL, tokens with a known beginning.
+#: Values that hold a secret whatever their name: a login in a URL or before a host; tokens with a
+#: known beginning; headers, queries, connection strings and files of credentials.
 _SECRET_VALUE = re.compile(
-    r"://(?!git@)[^/\s@]+@|\b(gh[pousr]_|github_pat_|glpat-|pypi-|twofold-|xox[bp]-|AKIA)\w{8}"
-    r"|-----BEGIN [A-Z ]*PRIVATE KEY"
+    r"://(?!git@)[^/\s@]+@|^[^/\s@:]+:[^/\s@:]+@[\w-]+[.:][\w.:-]+/?$"
+    r"|\b(gh[oprsu]_|github_pat_|glpat-|pypi-|twofold-|xox[abeoprs]-|A[KS]IA|[rs]k_live_)\w{8}"
+    r"|\b(npm_|hf_|dckr_pat_|AIza|ya29\.|hvs\.|SG\.)\w{8}|\bsk-[\w-]{20}"
+    r"|\beyJ[\w-]{8,}\.[\w-]+\.|-----BEGIN [A-Z ]*PRIVATE KEY"
+    r"|\b(?i:bearer|basic|token|apikey) [\w+/=.~-]{16}|\"auth\"\s*:|//hooks\.|/webhooks?/"
+    r"|(?i:key|password|pwd|secret|token|sig|signature)\s*=\s*[^\s;&]{4}"
+    r"|(?i:\bpassword\s+\S)"
 )
 _MINOR = re.compile(r"\W*([23]\.\d+)")
 
