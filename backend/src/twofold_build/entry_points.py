@@ -107,7 +107,8 @@ def _is_name(name: str) -> bool:
     """Whether a name stays one in entry_points.txt, a line `name = value` below `[group]`."""
     return (
         name.isprintable()
-        and bool(name.strip())
+        and bool(name)
+        and name == name.strip()  # a space before it continues the line above
         and not name.startswith(("#", ";"))
         and not any(mark in name for mark in "[=")
     )

@@ -125,13 +125,9 @@ def read_project_table(
     project.classifiers = reader.get_strings("classifiers")
     project.urls = reader.get_mapping("urls")
     for label in project.urls:
-        if len(label) > 32:
-            diagnostics.add(
-                f"the label '{label}' is longer than 32 characters",
-                "shorten it",
-                table="project.urls",
-                key=label,
-            )
+        wrong, hint = _find_label_mistake(label)
+        if wrong:
+            diagnostics.add(wrong, hint, table="project.urls", key=label)
     _read_dependencies(reader, table, project, diagnostics)
     if any(key in table for key in ("scripts", "gui-scripts", "entry-points")):
         from twofold_build.entry_points import read_entry_points
@@ -141,6 +137,15 @@ def read_project_table(
         from twofold_build.import_names import read_import_names
 
         read_import_names(reader, project, diagnostics)
+
+
+def _find_label_mistake(label: str) -> tuple[str, str]:
+    """Return a mistake in the label of a URL with its hint: METADATA has `label, URL` in a line."""
+    if len(label) > 32:
+        return f"the label '{label}' is longer than 32 characters", "shorten it"
+    if not label.strip() or not label.isprintable() or "," in label:
+        return f"{label!r} is not a label of a URL", "write it in one line without a comma"
+    return "", ""
 
 
 def _read_dynamic(
