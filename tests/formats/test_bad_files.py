@@ -7,6 +7,7 @@ import gzip
 import io
 import json
 import tarfile
+import zipfile
 from hashlib import sha256
 from pathlib import Path
 
@@ -96,6 +97,21 @@ def test_all_mistakes_in_the_metadata_are_reported_together(tmp_path: Path) -> N
     assert all(part in words for part in ("'a >='", "'b ==x.y'", "Requires-Python"))
 
 
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("Requires-Python: " + ">=1," * 1_000_000, "Requires-Python has more than 4000"),
+        ("Keywords: " + "a," * 1_000_000, "Keywords has more than"),
+        ("Requires-Dist: a\n" * 200_000, "requirements have more than 500000 characters"),
+        ("Requires-Dist: a;" + "(" * 20_000, "more than 10000 parentheses"),
+    ],
+)
+def test_what_takes_seconds_to_parse_is_refused_before(
+    tmp_path: Path, line: str, words: str
+) -> None:
+    assert words in error_text(write_wheel(tmp_path, None, f"{METADATA.strip()}\n{line}\n"))
+
+
 def test_metadata_of_ten_megabytes_are_refused(tmp_path: Path) -> None:
     path = write_wheel(tmp_path, metadata=METADATA + "\n" + "x" * (10 << 20))
     assert "more than the" in error_text(path)
@@ -124,6 +140,21 @@ def test_a_wrong_record_is_found(tmp_path: Path, change: object, words: str) -> 
     files[record] = change(files[record])
     reported = "\n".join(map(str, find_wheel_problems(write_zip(tmp_path / WHEEL, files))))
     assert words in reported
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [(b"a,,\n" * 200, "RECORD has 204 lines"), (b"a" * (2 << 20), "more than the 11")],
+)
+def test_a_record_without_end_is_refused_before_it_is_parsed(
+    tmp_path: Path, more: bytes, words: str
+) -> None:
+    files = make_wheel_files()
+    files[f"{DIST_INFO}/RECORD"] += more
+    with zipfile.ZipFile(tmp_path / WHEEL, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in files.items():
+            archive.writestr(name, data)
+    assert words in error_text(tmp_path / WHEEL)
 
 
 @pytest.mark.parametrize("flaw", ["", "0"])

@@ -18,8 +18,8 @@ from twofold.server.store import files
 
 
 @pytest.fixture
-def all_are_large(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(deferred_conversion, "LARGE_WHEEL", 1)
+def all_are_large(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deferred_conversion, getattr(request, "param", "LARGE_WHEEL"), 1)
 
 
 def list_packages(place: Place, channel: str = "main") -> dict[str, object]:
@@ -29,6 +29,7 @@ def list_packages(place: Place, channel: str = "main") -> dict[str, object]:
     return found
 
 
+@pytest.mark.parametrize("all_are_large", ["LARGE_WHEEL", "MANY_MEMBERS"], indirect=True)
 @pytest.mark.usefixtures("all_are_large")
 def test_an_upload_is_answered_before_the_conversion_and_the_page_says_so(
     served: Place, tmp_path: Path

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from twofold.server.store.blobs import Blobs
+from twofold.server.store.blobs import Blobs, contents
 from twofold.server.store.downloads import Download
 from twofold.shared_files import open_shared
 
@@ -88,6 +88,7 @@ def test_a_taken_file_stays_when_its_first_name_goes(
     source.write_bytes(b"y" * 3_000)
     os.utime(source, (1, 1))
     digest = hashlib.sha256(source.read_bytes()).hexdigest()
+    monkeypatch.setattr(contents, "FLUSHED_EARLY", 1)
     blobs = Blobs(str(tmp_path / "blobs"))
     for _ in range(2):  # the second time it is there
         with blobs.flushing(source):

@@ -120,8 +120,7 @@ class _WheelReader:
         self._writer = writer
         self._layout = Layout(package, source.dist_info, normalize_name(source.metadata.name))
         self._builder = PackageBuilder(package, writer, self._layout)
-        record = source.read_dist_info_file("RECORD", limits.LISTS)
-        self._listed, problems = parse_record(record or b"")
+        self._listed, problems = parse_record(source.record_bytes)
         if problems:
             raise limits.make_bad_file(problems)
 

@@ -11,7 +11,7 @@ from twofold_build.names import find_specifiers_problem
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from packaging.metadata import RawMetadata
 
@@ -36,6 +36,10 @@ class CoreMetadata:
     def get(self, key: str) -> str:
         """Return the first value of a field, or ''."""
         return (self._fields.get(key.lower()) or [""])[0]
+
+    def __iter__(self) -> Iterator[str]:
+        """Yield the keys, in lower case."""
+        return iter(self._fields)
 
     def all(self, key: str) -> tuple[str, ...]:
         """Return every value of a field, as in the file."""

@@ -62,8 +62,7 @@ def find_wheel_problems(path: Path) -> list[Problem]:
     """Check the zip strictly, RECORD against the members, entry points, tags, Windows names."""
     try:
         with WheelFile(path, strict=True) as wheel:
-            record = wheel.read_dist_info_file("RECORD", limits.LISTS) or b""
-            lines, found = parse_record(record)
+            lines, found = parse_record(wheel.record_bytes)
             files = [name for name, member in wheel.members.items() if not member.is_folder]
             unhashed = {f"{wheel.dist_info}/{name}" for name in UNHASHED}
             found += _compare_lists(set(files) - unhashed, set(lines) - unhashed, "RECORD")
@@ -83,12 +82,13 @@ def find_wheel_problems(path: Path) -> list[Problem]:
 def find_conda_problems(path: Path) -> list[Problem]:
     """Check every member's path and link, and info/paths.json against the members' bytes."""
     try:
+        most = limits.max_list_size(path.stat().st_size)
         info = read_info(
             path,
             {
                 "info/index.json": limits.METADATA,
-                "info/paths.json": limits.LISTS,
-                "info/files": limits.LISTS,
+                "info/paths.json": most,
+                "info/files": most,
                 "info/link.json": limits.METADATA,
             },
         )
@@ -114,8 +114,9 @@ def _locate(path: Path, problems: Iterable[Problem]) -> list[Problem]:
 
 def _compare_lists(there: set[str], listed: set[str], by: str) -> list[Problem]:
     hint = "build the file again"
-    found = [Problem(f"{by} does not list {name}", hint) for name in sorted(there - listed)]
-    gone = sorted(listed - there)
+    new = sorted(there - listed)[:_MAX_PROBLEMS]
+    found = [Problem(f"{by} does not list {name}", hint) for name in new]
+    gone = sorted(listed - there)[:_MAX_PROBLEMS]
     return found + [Problem(f"{by} lists {name}, which is missing", hint) for name in gone]
 
 
@@ -280,6 +281,7 @@ def _check_members(
     gone = sorted(
         path for path in set(listed) - seen if listed[path].get("path_type") != "directory"
     )
+    gone = gone[:_MAX_PROBLEMS]
     return found + [Problem(f"{by} lists {path}, which is missing") for path in gone]
 
 

@@ -23,6 +23,8 @@ from twofold_build.names import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from twofold.formats.core_metadata import CoreMetadata
 
 _ENDINGS = {
@@ -124,6 +126,9 @@ def _read_conda(path: Path, kind: Kind, hashes: Hashes | None) -> Artifact:
 
 def _check_metadata(metadata: CoreMetadata, path: Path) -> None:
     """Check name, version, Requires-Python and Requires-Dist; raise all mistakes together."""
+    too_long = [*_find_excess(metadata)]
+    if too_long:  # nothing is parsed that takes seconds
+        raise limits.make_bad_file([Problem(p, where=path.name) for p in too_long])
     problems = []
     if not is_name(metadata.name):
         problems.append(f"the metadata's Name is not a valid name: '{metadata.name}'")
@@ -138,3 +143,18 @@ def _check_metadata(metadata: CoreMetadata, path: Path) -> None:
     ]
     if problems:
         raise limits.make_bad_file([Problem(p, where=path.name) for p in problems])
+
+
+def _find_excess(metadata: CoreMetadata) -> Iterator[str]:
+    """Find what is too long to be parsed: four megabytes are packed into four kilobytes."""
+    for key in metadata:
+        most = limits.SPECIFIERS if key == "requires-python" else limits.FIELD
+        if key != "description" and max(map(len, metadata.all(key))) > most:
+            yield f"the metadata's {key.title()[:40]} has more than {most} characters"
+    requirements = metadata.requires_dist
+    if sum(map(len, requirements)) + len(requirements) * len("Requires-Dist: ") > (
+        limits.REQUIREMENTS
+    ):
+        yield f"the metadata's requirements have more than {limits.REQUIREMENTS} characters"
+    if sum(requirement.count("(") for requirement in requirements) > limits.PARENTHESES:
+        yield f"the metadata's requirements have more than {limits.PARENTHESES} parentheses"

@@ -20,6 +20,8 @@ from twofold.names import normalize_name, parse_wheel_name
 from twofold.names.file_names import is_same_version
 
 _HINT = "build the wheel again, or fetch it again"
+#: Lines of RECORD beyond two for each member: nothing is parsed that lists what is not there.
+_MAX_SPARE_LINES = 100
 #: Files that RECORD lists without a hash or not at all.
 UNHASHED = ("RECORD", "RECORD.jws", "RECORD.p7s")
 #: URL-safe base64 as binascii reads it.
@@ -30,8 +32,8 @@ _STRONG = {"sha256": 32, "sha384": 48, "sha512": 64}
 class WheelFile:
     """An open wheel with a valid zip and metadata that match its file name.
 
-    `dist_info` is the name of its .dist-info folder. Use as a context manager. Raises BadFile;
-    `strict` as in `zip_safety.scan`.
+    `dist_info` is the name of its .dist-info folder, `record_bytes` its RECORD. Use as a context
+    manager. Raises BadFile; `strict` as in `zip_safety.scan`.
     """
 
     def __init__(self, path: Path, strict: bool = False) -> None:
@@ -45,7 +47,7 @@ class WheelFile:
                 self.metadata_bytes, self._locate("METADATA")
             )
             self.wheel = _parse_headers(self._require_file("WHEEL"))
-            self._require_file("RECORD", limits.LISTS)
+            self.record_bytes = self._read_record()
             self._check_agreement()
         except BaseException:
             self.archive.close()
@@ -80,6 +82,14 @@ class WheelFile:
         if data is None:
             raise BadFile(f"the wheel has no {self.dist_info}/{name}", _HINT, self.path.name)
         return data
+
+    def _read_record(self) -> bytes:
+        record = self._require_file("RECORD", limits.max_list_size(self.path.stat().st_size))
+        lines, members = record.count(b"\n"), len(self.members)
+        if lines > 2 * members + _MAX_SPARE_LINES:
+            message = f"RECORD has {lines} lines, and the wheel {members} members"
+            raise BadFile(message, _HINT, self.path.name)
+        return record
 
     def _find_dist_info(self) -> str:
         found = sorted({name.split("/")[0] for name in self.members if "/" in name})

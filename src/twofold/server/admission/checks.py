@@ -18,7 +18,8 @@ from packaging.version import InvalidVersion, Version
 
 from twofold.artifact import Artifact, Kind
 from twofold.check import artifact_findings
-from twofold.errors import Refused
+from twofold.errors import BadFile, Refused
+from twofold.formats import limits
 from twofold.formats.portable_names import is_device_name
 from twofold.names import escape_for_filename, normalize_name
 from twofold.server.model import StoredFile
@@ -27,22 +28,29 @@ from twofold_build.names import canonicalize_version
 #: The longest file name that all supported file systems can store (bytes).
 MAX_NAME_LENGTH = 255
 
-#: The most reasons reported for one file.
-MAX_REASONS = 5
+#: The most reasons reported for one file, and the characters of each: some quote a whole field.
+MAX_REASONS, MAX_REASON = 5, 1_000
 #: The rule that only PyPI enforces.
 LOCAL_VERSION = "TF023"
 
 #: Limits of requirements: characters of one, characters of all, and nesting of marker parentheses.
 #: The longest seen have some 1,500 and 100,000 characters; parsers and solvers fail on many more.
+#: `formats.reader` has refused what is too long to be parsed.
 MAX_REQUIREMENTS = 3_000
-MAX_REQUIREMENT_LENGTH, MAX_REQUIREMENTS_SIZE, MAX_MARKER_DEPTH = 4_000, 500_000, 30
+MAX_REQUIREMENT_LENGTH, MAX_MARKER_DEPTH = 4_000, 30
 
 #: The most comparisons in the markers of a file, each counted for every extra beside it as well: a
-#: conversion makes all of them on some 300 combinations of Pythons and platforms.
+#: conversion makes all of them on some 300 combinations of Pythons and platforms. Parentheses count
+#: as comparisons, for they take as long to parse.
 MAX_COMPARISONS = 10_000
 
-#: The most fields of METADATA: repeated ones count each. The longest seen has some 1,200.
-MAX_METADATA_FIELDS = 4_000
+#: The most fields of METADATA, repeated ones counted each, and its most lines before the
+#: description. The longest seen has some 1,200 fields; old tools fold a description into lines.
+MAX_METADATA_FIELDS, MAX_METADATA_LINES = 4_000, 50_000
+
+#: What a file may bring into the database, where no quota counts it: so many bytes, and so many
+#: times its size. Texts are packed to a tenth, seldom to less.
+MAX_KEPT, MAX_KEPT_RATIO = 64 << 10, 20
 
 _JOINED, _EXTRA = re.compile(r"\b(?:and|or)\b"), re.compile(r"\bextra\b")
 _FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+!~-]*")
@@ -124,10 +132,10 @@ def check_sdist_name(artifact: Artifact) -> None:
 
 def check_requirement_limits(artifact: Artifact) -> None:
     """Check that requirements are short enough for parsers and resolvers. Raises Refused."""
-    if sum(map(len, artifact.depends)) > MAX_REQUIREMENTS_SIZE:
+    if sum(map(len, artifact.depends)) > limits.REQUIREMENTS:
         raise Refused(
             "too-much-required",
-            f"The requirements are longer than {MAX_REQUIREMENTS_SIZE} characters",
+            f"The requirements are longer than {limits.REQUIREMENTS} characters",
         )
     if len(artifact.depends) > MAX_REQUIREMENTS:
         raise Refused(
@@ -161,18 +169,32 @@ def check_metadata_limits(artifact: Artifact) -> None:
     if artifact.kind.is_conda:
         return
     head = artifact.metadata.replace(b"\r\n", b"\n").partition(b"\n\n")[0]
-    fields = [line for line in head.split(b"\n") if not line.startswith((b" ", b"\t"))]
-    if len(fields) > MAX_METADATA_FIELDS:
+    lines = head.split(b"\n")
+    fields = sum(not line.startswith((b" ", b"\t")) for line in lines)
+    for count, what, most in (
+        (fields, "fields", MAX_METADATA_FIELDS),
+        (len(lines), "lines before the description", MAX_METADATA_LINES),
+    ):
+        if count > most:
+            raise Refused(
+                "too-much-metadata",
+                f"METADATA has {count} {what}, and {most} are allowed",
+                "put them into several projects, and long texts into the description",
+            )
+
+
+def check_kept_size(artifact: Artifact, *texts: str | None) -> None:
+    """Check that what is kept of a file beside its bytes is in proportion. Raises Refused.
+
+    `texts` are kept with its metadata.
+    """
+    kept = len(artifact.metadata) + sum(len(text.encode()) for text in texts if text)
+    most = MAX_KEPT + MAX_KEPT_RATIO * artifact.size
+    if kept > most:
         raise Refused(
             "too-much-metadata",
-            f"METADATA has {len(fields)} fields, and {MAX_METADATA_FIELDS} are allowed",
-            "put them into several projects, and long texts into the description",
-        )
-    if len(artifact.requires_python or "") > MAX_REQUIREMENT_LENGTH:
-        raise Refused(
-            "too-much-metadata",
-            f"Requires-Python has more than {MAX_REQUIREMENT_LENGTH} characters",
-            "name the oldest Python that works",
+            f"The metadata have {kept} bytes; {most} are allowed in a file of {artifact.size}",
+            "shorten the description",
         )
 
 
@@ -180,7 +202,8 @@ def _count_comparisons(text: str) -> int:
     marker = text.partition(";")[2]
     if not marker:
         return 0
-    return (1 + len(_JOINED.findall(marker))) * (1 + len(_EXTRA.findall(marker)))
+    joined = len(_JOINED.findall(marker)) + marker.count("(")
+    return (1 + joined) * (1 + len(_EXTRA.findall(marker)))
 
 
 def _marker_depth(text: str) -> int:
@@ -197,8 +220,17 @@ def check_content(path: Path, artifact: Artifact | None = None) -> None:
     findings = artifact_findings(path, artifact)
     errors = [found for found in findings if found.is_error and found.code != LOCAL_VERSION]
     if errors:
-        reasons = "; ".join(f"{error.message} [{error.code}]" for error in errors[:MAX_REASONS])
+        reasons = "; ".join(
+            f"{error.message[:MAX_REASON]} [{error.code}]" for error in errors[:MAX_REASONS]
+        )
         raise Refused("invalid-file", f"Invalid file {path.name}: {reasons}", errors[0].hint)
+
+
+def make_refusal(path: Path, error: BadFile) -> Refused:
+    """Return the refusal of a file that cannot be read, with its reasons."""
+    found = error.problems[:MAX_REASONS]
+    reasons = "; ".join(problem.message[:MAX_REASON] for problem in found)
+    return Refused("invalid-file", f"Invalid file {path.name}: {reasons}", error.hint)
 
 
 def check_confusable_name(key: str, alike: Sequence[str]) -> None:

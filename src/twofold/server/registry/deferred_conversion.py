@@ -1,8 +1,8 @@
 """Converts large wheels after their upload is acknowledged.
 
-Converting takes a second for every thirty megabytes. The wheel is recorded with a remark, which the
-release's page shows; the remark is also what a server looks for when it starts, so that nothing is
-lost when one is killed in between.
+Converting takes a second for every thirty megabytes, or 20,000 members. The wheel is recorded with
+a remark, which the release's page shows; the remark is also what a server looks for when it starts,
+so that nothing is lost when one is killed in between.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import time
 
 from twofold.artifact import Artifact, Kind
 from twofold.errors import TwofoldError
+from twofold.formats.zip_ends import find_directory
 from twofold.server.context import Registry
 from twofold.server.model import Channel
 from twofold.server.registry.conversion import convert_stored
@@ -19,8 +20,12 @@ from twofold.server.store import files, projects
 
 log = logging.getLogger("twofold.server")
 
-#: From this size (bytes) a wheel is converted after its upload.
+#: From this size (bytes) a wheel is converted after its upload, and above this number of members.
 LARGE_WHEEL = 32 << 20
+MANY_MEMBERS = 5_000
+
+#: Bytes that a member takes in a wheel: its name in two headers and in RECORD.
+_BYTES_OF_MEMBER = 120
 
 #: The remark of a wheel that waits for its conversion.
 PENDING = "the conda package of this large wheel is being made; it follows within minutes"
@@ -28,7 +33,16 @@ PENDING = "the conda package of this large wheel is being made; it follows withi
 
 def is_deferred(artifact: Artifact) -> bool:
     """Whether a file is converted after its upload."""
-    return artifact.kind is Kind.WHEEL and artifact.size >= LARGE_WHEEL
+    if artifact.kind is not Kind.WHEEL:
+        return False
+    return artifact.size >= LARGE_WHEEL or _has_many_members(artifact)
+
+
+def _has_many_members(artifact: Artifact) -> bool:
+    if artifact.size < MANY_MEMBERS * _BYTES_OF_MEMBER:
+        return False
+    with artifact.path.open("rb") as stream:
+        return find_directory(stream).members > MANY_MEMBERS
 
 
 def request_conversion(registry: Registry, sha256: str) -> None:

@@ -116,13 +116,14 @@ def publish(registry: Registry, actor: Actor, channel: str, upload: Upload) -> U
             registry.blobs.heal(artifact.sha256, path)
             with registry.database.read() as db:
                 return _existing_result(db, taken)
+        package_info = _read_kept(artifact)
         upload.on_checked(artifact)
         ready = CheckedUpload(
             upload,
             artifact,
             ConversionResult(),
             _make_provenance(registry, actor, upload, artifact),
-            *read_package_info(artifact.path),
+            *package_info,
         )
         # Written to disk while the package is compressed.
         stored = _writers.submit(registry.blobs.take, artifact.sha256, path)
@@ -203,9 +204,19 @@ def _read_checked(path: Path, upload: Upload) -> Artifact:
         checks.check_digests(upload.claims, path, artifact)
     except BadFile as error:
         checks.check_digests(upload.claims, path)  # a damaged file is not malformed
-        reasons = "; ".join(problem.message for problem in error.problems)
-        raise Refused("invalid-file", f"Invalid file {path.name}: {reasons}", error.hint) from error
+        raise checks.make_refusal(path, error) from error
     return artifact if artifact.kind.is_conda else replace(artifact, subdir="")
+
+
+def _read_kept(artifact: Artifact) -> tuple[str | None, str | None]:
+    """Return what is kept beside the metadata. Raises Refused where it is too much."""
+    checks.check_kept_size(artifact)
+    try:
+        found = read_package_info(artifact.path)
+    except BadFile as error:
+        raise checks.make_refusal(artifact.path, error) from error
+    checks.check_kept_size(artifact, *found)
+    return found
 
 
 def _record_upload(

@@ -45,9 +45,9 @@ def read_package_info(path: Path) -> tuple[str | None, str | None]:
         return None, read_wheel_info(path)
     if not path.name.endswith((".conda", ".tar.bz2")):
         return None, None
-    sizes = {RUN_EXPORTS: 1 << 20, ABOUT: limits.METADATA}
-    readmes = dict.fromkeys(READMES, limits.LISTS)
-    found = read_info(path, {"info/index.json": 1 << 20, **sizes, **readmes})
+    sizes = dict.fromkeys(("info/index.json", RUN_EXPORTS, ABOUT), limits.METADATA)
+    readmes = dict.fromkeys(READMES, limits.max_list_size(path.stat().st_size))
+    found = read_info(path, {**sizes, **readmes})
     exports, about = found.get(RUN_EXPORTS), found.get(ABOUT)
     kept = _shorten_about(parse_json(about, path, ABOUT)) if about else {}
     kept = {**kept, **_read_readme(found)}
