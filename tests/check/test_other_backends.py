@@ -293,7 +293,7 @@ def test_a_key_in_the_tests_of_an_sdist_warns_and_a_token_there_is_an_error(
     key = (
         "-----BEGIN RSA PRIVATE KEY-----\n" + "MIIEowIBAAKCAQEAx4UbaDzY5xjW6hc9jwN0mX33XpTDVWqKl\n"
     )
-    include = {"[project]": '[tool.twofold.sdist]\ninclude = ["**/test*/**", "a/*"]\n[project]'}
+    include = {"[project]": '[tool.twofold.sdist]\ninclude = ["*tests/**", "a/*"]\n[project]'}
     texts = {"src/pkg/tests/__init__.py": "", "a/test_ssh.py": f'KEY = """{key}"""\n'}
     keys = dict.fromkeys(("tests/certs/server.key", "unit-tests/a/b.key"), key * 3)
     root = project({**texts, **keys}, include)
