@@ -450,6 +450,19 @@ def test_a_mistake_in_hatchs_own_file_is_reported(
     assert ran.code == 1 and "hatch.toml" in ran.err and "Traceback" not in ran.err
 
 
+def test_poetrys_packages_of_the_sdist_alone_may_be_globs_and_files(tmp_path: Path) -> None:
+    settings = (
+        f"{POETRY}[tool.poetry]\nname = 'my_package'\nversion = '1'\ndescription = 'x'\n"
+        "packages = [{include = 'my_package'}, {include = 'b/**/*.py', from = 'a', "
+        "format = 'sdist'}, {include = 'c.py', format = ['sdist']}]\n"
+    )
+    files = touch("my_package/__init__.py", "a/b/x.py", "a/b/c/y.py", "a/b/z.txt", "c.py")
+    found = migrate(tmp_path, {"pyproject.toml": settings, **files})
+    plan = make_plan(tmp_path / "my_package", found.text)
+    packed = {file.path for file in plan.selection.files}
+    assert packed & files.keys() == files.keys() - {"a/b/z.txt"}
+
+
 def test_tables_of_poetry_without_a_path_are_reported(tmp_path: Path) -> None:
     text = (
         f"{POETRY}[tool.poetry]\nname = 'my_package'\nversion = '1'\ndescription = 'x'\n"

@@ -144,7 +144,8 @@ def _read_package(facts: Facts, root: Path, package: Mapping[str, Any], where: s
         return
     source = str(package.get("from", "")).strip("/")
     if package.get("format") in ("sdist", ["sdist"]):
-        facts.add_setting("sdist.include", [f"{source}/{package['include']}/**".lstrip("/")])
+        glob, _ = _read_item(root, f"{source}/{package['include']}")
+        facts.add_setting("sdist.include", [glob])
         return
     if package.get("to"):
         files = _match_include(root, package, source) or [f"{source}/{package['include']}"]
