@@ -283,7 +283,8 @@ def test_uv_builds_the_projects_of_its_own_backend_itself(
     root = write(tmp_path / "project", f'["{requires}"]', "uv_build")
     (root / "src").mkdir()
     (root / "other_sample").rename(root / "src" / "other_sample")
-    ran = twofold("build", root)
+    (tmp_path / "link").symlink_to(root, target_is_directory=True)
+    ran = twofold("build", tmp_path / "link")
     assert ran.code == 0, ran.err
     assert ("by uv itself" in ran.err) is by_uv
     names = sorted(path.name for path in (root / "dist").iterdir() if path.name[0] != ".")

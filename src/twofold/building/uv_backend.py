@@ -50,7 +50,8 @@ class UvBuild:
             for name in ("PYTHONHOME", "PYTHONPATH"):
                 variables.pop(name, None)
         command = [uv, "build", *options, *kinds, "--out-dir", folder, "--python", sys.executable]
-        self._program = StartedProgram([*command, project], variables)
+        # uv_build cannot pack a project that it is given by a link (uv 0.13.9).
+        self._program = StartedProgram([*command, os.path.realpath(project)], variables)
 
     def finish(self) -> tuple[str | None, str | None] | None:
         """The paths of the sdist and the wheel; None where the hooks must say what is wrong.
