@@ -66,9 +66,10 @@ def test_systemd_reads_the_units_and_finds_the_service_well_closed(tmp_path: Pat
         text = path.read_text().replace("/opt/twofold/bin/twofold", "/bin/true")
         (tmp_path / path.name).write_text(text)
     run("systemd-analyze", "verify", *sorted(tmp_path.iterdir()))
-    output = run("systemd-analyze", "security", "--offline=yes", tmp_path / "twofold.service")
-    level = re.search(r"exposure level for .*: ([\d.]+)", output)
-    assert level is not None and float(level[1]) < 2.5
+    for unit in ("twofold.service", "twofold-maintenance.service"):
+        output = run("systemd-analyze", "security", "--offline=yes", tmp_path / unit)
+        level = re.search(r"exposure level for .*: ([\d.]+)", output)
+        assert level is not None and float(level[1]) < 2.5
 
 
 @needs["nginx"]

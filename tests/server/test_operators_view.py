@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,9 @@ import pytest
 from tests.factories.packages import make_wheel
 from tests.server.conftest import Place, new_place
 from twofold.errors import StoreUnreachable, TwofoldError
+from twofold.server.opening import open_registry
 from twofold.server.registry import maintenance
+from twofold.server.registry.leftovers import delete_leftovers
 from twofold.server.settings import Settings
 from twofold.server.store import Blobs, Database
 from twofold.server.web.error_responses import storage_error
@@ -69,15 +73,45 @@ def test_no_answer_names_a_path_or_host_of_the_store(error: Exception) -> None:
     assert "secret" not in text and "10.0.0.7" not in text
 
 
-def test_a_start_removes_what_killed_uploads_left(tmp_path: Path) -> None:
-    place = new_place(Settings(tmp_path / "data"))
-    spool = place.settings.spool
-    spool.mkdir()
-    old, new = spool / "incoming-old", spool / "incoming-new"
-    for path in (old, new):
-        path.write_bytes(b"x")
+@pytest.mark.skipif(os.name == "nt", reason="no process is known to be alone there")
+def test_a_start_removes_what_killed_processes_left_and_nothing_of_living_ones(
+    tmp_path: Path,
+) -> None:
+    settings = Settings(tmp_path / "data")
+    place = new_place(settings)
+    settings.spool.mkdir()
     two_days_ago = time.time() - 2 * 86_400
-    os.utime(old, (two_days_ago, two_days_ago))
-    maintenance.delete_leftovers(place.registry)
-    assert (old.exists(), new.exists()) == (False, True)
+
+    def leave() -> list[str]:
+        for name in ("incoming-old", "incoming-new", "advisories-x", "verify.json"):
+            (settings.spool / name).write_bytes(b"x")
+        os.utime(settings.spool / "incoming-old", (two_days_ago, two_days_ago))
+        (settings.spool / "upload-new").mkdir(exist_ok=True)
+        delete_leftovers(place.registry)
+        return sorted(path.name for path in settings.spool.iterdir())
+
+    other = open_registry(settings)
+    assert leave() == ["advisories-x", "incoming-new", "upload-new", "verify.json"]
+    other.database.close()
+    del other
+    assert leave() == ["advisories-x", "verify.json"]
+    assert place.registry.spool_lock is not None
+    with place.registry.spool_lock.alone() as is_alone:
+        assert is_alone
+        command = [sys.executable, "-c", WAIT, str(settings.data)]
+        other_process = subprocess.Popen(command, stdout=subprocess.PIPE)
+        assert other_process.stdout is not None
+        assert other_process.stdout.readline() == b"begins\n"
+        with pytest.raises(subprocess.TimeoutExpired):
+            other_process.wait(0.2)
+    assert other_process.wait(60) == 0
+    other_process.stdout.close()
     place.registry.database.close()
+
+
+#: Another process that begins to use the spool.
+WAIT = """import pathlib, sys
+from twofold.server.spool_lock import SpoolLock
+print("begins", flush=True)
+SpoolLock(pathlib.Path(sys.argv[1]))
+"""

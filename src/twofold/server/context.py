@@ -26,6 +26,7 @@ from twofold.server.pages import listing_updates, page_insertions, page_updates
 from twofold.server.pages.description_renderer import DescriptionRenderer
 from twofold.server.pages.page_cache import ShardIndexCache
 from twofold.server.pages.page_refresh import find_large_pages
+from twofold.server.spool_lock import SpoolLock
 from twofold.server.store import Blobs, Connection, Database, audit, channels
 from twofold.server.store.downloads import Downloads
 from twofold.server.store.numbers.counter import DownloadCounter
@@ -118,6 +119,7 @@ class Registry:
 
     `trust_roots` are the certificates (cryptography.x509) under which attestations are signed,
     `webhook_hosts` the hosts with an internal address that webhooks may have.
+    Every process that uses the spool holds its `spool_lock`.
     """
 
     database: Database
@@ -134,6 +136,7 @@ class Registry:
     trust_roots: tuple[Any, ...] = ()
     token_uses: TokenUses = field(default_factory=TokenUses, compare=False)
 
+    spool_lock: SpoolLock | None = field(default=None, compare=False)
     webhook_hosts: frozenset[str] = frozenset()
     webhook_wakeup: Event = field(default_factory=Event, compare=False)
 

@@ -35,6 +35,7 @@ def open_registry(settings: Settings) -> Registry:
     """Open the registry on its database, as `open_database` does, and complete its search index."""
     from twofold.server.context import Registry
     from twofold.server.registry.browsing.search_index import fill_search_index
+    from twofold.server.spool_lock import SpoolLock
 
     roots = read_trust_roots(settings.trust_root) if settings.trust_root else ()
     database = open_database(settings)
@@ -44,6 +45,7 @@ def open_registry(settings: Settings) -> Registry:
         blobs,
         settings.spool,
         trust_roots=roots,
+        spool_lock=SpoolLock(settings.data),
         webhook_hosts=frozenset(settings.webhook_hosts),
     )
     fill_search_index(registry)

@@ -24,8 +24,8 @@ from twofold.server.connections.http_protocol import HttpProtocol
 from twofold.server.connections.limits import ConnectionLimits, parse_proxies, raise_file_limit
 from twofold.server.connections.slow_readers import SlowReaders
 from twofold.server.connections.tls import TlsProtocol
-from twofold.server.registry import maintenance
 from twofold.server.registry.deferred_conversion import resume_conversions
+from twofold.server.registry.leftovers import delete_leftovers
 from twofold.server.registry.webhooks.sender import WebhookSender
 from twofold.server.settings import Settings
 from twofold.server.web.fast_path import FastPath
@@ -73,7 +73,7 @@ def serve(settings: Settings, ready: Callable[[str, str | None], None]) -> None:
         app = create_app(settings)
         app.state.registry.blobs.check_reachable()
         token = accounts.bootstrap_owner(app.state.registry)
-        maintenance.delete_leftovers(app.state.registry)
+        delete_leftovers(app.state.registry)
         resume_conversions(app.state.registry)
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
         scheme = "https" if settings.tls_certificate else "http"

@@ -7,7 +7,6 @@ import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
 from tempfile import mkdtemp
@@ -17,15 +16,13 @@ from twofold.errors import TwofoldError
 from twofold.server.context import Registry
 from twofold.server.model import Channel, Project
 from twofold.server.pages.page_updates import HTML, JSON, build_project_pages, simple_page_key
+from twofold.server.registry.leftovers import CHECKPOINT, GRACE_PERIOD, delete_old_leftovers
 from twofold.server.registry.undelete import list_kept_blobs
 from twofold.server.store import Blobs, Connection, Database, channels, files, pages
 from twofold.server.store.blob_refs import delete_unreferenced, find_referenced, list_files_of_blobs
 from twofold.server.store.blobs import StoredBlob
 from twofold.server.store.copy_database import copy_tables, describe_source, mark_target
 from twofold_build.atomic import write_if_changed
-
-#: The age from which an unreferenced blob is deleted: longer than any upload takes.
-GRACE_PERIOD = timedelta(days=1)
 
 Progress = Callable[[str], None]
 
@@ -70,7 +67,7 @@ class Checkpoint:
     """How far a verification has come, in a file that is used for a day, for the same store."""
 
     def __init__(self, registry: Registry, is_kept: bool) -> None:
-        self._path = registry.spool / "verify.json" if is_kept else None
+        self._path = registry.spool / CHECKPOINT if is_kept else None
         self._store = describe_source(registry.database, registry.blobs.url)
         self._saved_at = time.monotonic()
 
@@ -251,7 +248,7 @@ def collect_garbage(
     at = registry.clock()
     limit = at - GRACE_PERIOD
     if not dry_run:
-        delete_leftovers(registry)
+        delete_old_leftovers(registry)
         with registry.database.write() as db:
             pages.delete_unlisted_shards(db, limit)
     removed: list[str] = []
@@ -276,22 +273,6 @@ def _split(blobs: Iterable[StoredBlob], size: int) -> Iterator[list[StoredBlob]]
     every = iter(blobs)
     while batch := list(islice(every, size)):
         yield batch
-
-
-def delete_leftovers(registry: Registry) -> None:
-    """Delete what killed processes left in the spool and beside the blobs a day ago."""
-    limit = registry.clock() - GRACE_PERIOD
-    for part in registry.blobs.list_leftovers(limit):
-        part.unlink(missing_ok=True)
-    if not registry.spool.is_dir():
-        return
-    for left in registry.spool.iterdir():
-        if datetime.fromtimestamp(left.stat().st_mtime, UTC) >= limit:
-            continue
-        if left.is_dir():
-            shutil.rmtree(left, ignore_errors=True)
-        else:
-            left.unlink(missing_ok=True)
 
 
 def migrate_storage(
