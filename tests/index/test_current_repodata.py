@@ -105,6 +105,8 @@ def test_match_specs_are_read_in_all_spellings(text: str, parsed: tuple[str, str
         ("1.*.2", "1.10.2", "1.10.3"),
         ("<1!0", "2024b", "1!0.1"),
         ("1.0+cu*", "1.0+cu118", "1.0+cpu"),
+        ("~=1", "1.2+cu", "0.9+cu"),
+        ("1|=1+", "1", "0+cu"),
     ],
 )
 def test_version_specs_hold_as_in_conda(spec: str, fits: str, fails: str) -> None:

@@ -13,6 +13,7 @@ from rattler_build import MultiOutputRecipe, SingleOutputRecipe, Stage0Recipe, V
 from tests.recipe.recipe_builder import RECIPES, Builder, copy_recipe, read_info, read_members
 from tests.recipe.summary import read_for_linux
 from twofold.errors import ProjectErrors, SubprocessFailed, TwofoldError
+from twofold.recipe.read.match_specs import to_strict_spec
 from twofold.recipe.request import Platform
 from twofold.recipe.write.to_v1 import render_v1, translate_recipe
 
@@ -289,3 +290,50 @@ def test_an_about_section_that_conda_build_accepts_is_built_and_changes_are_repo
         "package says LicenseRef-BSD-3-Clause-revised",
     ]
     assert build(tmp_path, text.replace("BSD 3-Clause (revised)", "mit")).artifacts
+
+
+@pytest.mark.parametrize(
+    ("spec", "strict"),
+    [
+        ("a 1.2", "a ==1.2"),
+        ("a 1!2.0", "a ==1!2.0"),
+        ("a 1.2 py_0", "a ==1.2 py_0"),
+        ("a 1.2=py_0", "a ==1.2 py_0"),
+        ("a==1.2=py_0", "a ==1.2 py_0"),
+        ("a=1.2=*_x", "a ==1.2 *_x"),
+        ("a 1.2|1.3.*", "a ==1.2|1.3.*"),
+        ("c/label/x::a 1.2", "c/label/x::a ==1.2"),
+        ("a >=1.2.*,<2.*", "a >=1.2,<2"),
+        ("a ~=1.2.*", "a ~=1.2"),
+        ("a =1.2.*", "a 1.2.*"),
+        ("a != 1.2.*", "a !=1.2.*"),
+        ("a * *_x", "a * *_x"),
+        ("a 1.2.* *_x", "a 1.2.* *_x"),
+        ("a", "a"),
+        ("a[version='>=1']", "a[version='>=1']"),
+    ],
+)
+def test_requirements_are_written_as_rattler_build_reads_them(spec: str, strict: str) -> None:
+    assert to_strict_spec(spec) == strict
+    text = f"package: {{name: x, version: '1'}}\nrequirements: {{run: [\"{strict}\"]}}\n"
+    assert Stage0Recipe.from_yaml(text).render(VariantConfig())
+
+
+def test_every_section_of_a_recipe_for_rattler_build_has_strict_requirements(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "meta.yaml"
+    path.write_text(
+        "package: {name: x, version: '1'}\nbuild:\n  script: echo a\n"
+        "  run_exports:\n    - e >=1.*\n"
+        "requirements:\n  host:\n    - h 1.2 *_x\n  run:\n    - r 1.2=py_0\n"
+        "  run_constrained:\n    - c 1.2\ntest:\n  commands: ['true']\n  requires:\n    - t =1.*\n",
+        encoding="utf-8",
+    )
+    made = translated(path)
+    needs, tests = made["requirements"], made["tests"]
+    assert isinstance(needs, dict) and isinstance(tests, list)
+    assert (needs["host"], needs["run"]) == (["h ==1.2 *_x"], ["r ==1.2 py_0"])
+    assert needs["run_constraints"] == ["c ==1.2"]
+    assert needs["run_exports"] == {"weak": ["e >=1"]}
+    assert tests[0]["requirements"] == {"run": ["t 1.*"]}

@@ -98,7 +98,7 @@ def _meets_nested(version: str, spec: str) -> bool:
     while found := re.search(r"\(([^()]*)\)", spec):
         value = "*" if meets_version_spec(version, found[1]) else "<0!0dev"
         spec = spec[: found.start()] + value + spec[found.end() :]
-    return meets_version_spec(version, spec)
+    return "(" not in spec and meets_version_spec(version, spec)
 
 
 def _meets_one(version: str, spec: str) -> bool:
@@ -125,7 +125,9 @@ def _meets_operator(version: str, operator: str, wanted: str) -> bool:
         return not starts_with_version(version, wanted)
     if operator == "~=":
         prefix = wanted.rpartition(".")[0]
-        return compare_conda_versions(version, wanted) >= 0 and starts_with_version(version, prefix)
+        if compare_conda_versions(version, wanted) < 0:
+            return False
+        return not prefix or starts_with_version(version, prefix)
     return _ORDERS[operator](compare_conda_versions(version, wanted))
 
 

@@ -109,6 +109,8 @@ def starts_with_version(version: str, prefix: str) -> bool:
 
 
 def _has_prefix(segments: tuple[_Segment, ...], wanted: tuple[_Segment, ...]) -> bool:
+    if not wanted:  # it is no version
+        return False
     last = len(wanted) - 1
     if not _are_equal(segments[:last], wanted[:last]):
         return False

@@ -28,6 +28,7 @@ from twofold.recipe.model import (
     Tests,
 )
 from twofold.recipe.read.jinja_functions import write_for_cmd
+from twofold.recipe.read.match_specs import to_strict_spec
 from twofold.recipe.write.convert_about import convert_about
 
 #: Jinja's {{ SP_DIR }}, where an output's files are named.
@@ -220,6 +221,8 @@ class _Translator:
 
     def _translate_spec(self, text: str) -> str:
         call, build = self.recipe.calls.find_call(text), text.partition(" ")[2]
+        if call is None:
+            text = to_strict_spec(text)
         if call is None or not call.function.startswith("pin_") or not build:
             return self.recipe.calls.replace(text, translate_call)
         return translate_call(call, build)
@@ -243,7 +246,8 @@ def translate_tests(recipe: Recipe, tests: Tests) -> list[dict[str, Any]]:
     if commands:
         script: dict[str, Any] = {"script": commands}
         if tests.requires:
-            needs = [recipe.calls.replace(line.text, translate_call) for line in tests.requires]
+            texts = [to_strict_spec(line.text) for line in tests.requires]
+            needs = [recipe.calls.replace(text, translate_call) for text in texts]
             script["requirements"] = {"run": needs}
         files = {
             "recipe": _list_texts(tests.files) + own,
