@@ -13,10 +13,12 @@ from typing import Any
 import pytest
 
 from tests.servers.private_channel import PrivateChannel
+from tests.servers.upstream import StaticServer
 from twofold.errors import SubprocessFailed, TwofoldError, Unreachable
 from twofold.install.auth import Login
-from twofold.install.conda import explain_conflict, install_into_prefix, require_first_spec
+from twofold.install.conda import explain_conflict, install_into_prefix
 from twofold.install.conda_or_repack import index_channel
+from twofold.install.offered_channel import find_channel_address
 from twofold.install.python_package import Member, write_package
 
 
@@ -53,13 +55,17 @@ def channel(tmp_path: Path) -> Path:
 def test_a_package_that_the_named_channel_lacks_is_not_looked_for_elsewhere(
     channel: Path, tmp_path: Path
 ) -> None:
-    address = channel.as_uri()
-    require_first_spec(["car =1", "nothing"], address, {}, tmp_path / "cache")
+    address, cache = channel.as_uri(), tmp_path / "cache"
+    assert find_channel_address(["car =1", "x"], address, {}, cache=cache) == address
     with pytest.raises(TwofoldError, match="does not have nothing") as caught:
-        require_first_spec(["nothing", "car"], address, {}, tmp_path / "cache")
+        find_channel_address(["nothing", "car"], address, {}, cache=cache)
     assert "check the name" in caught.value.hint
     with pytest.raises(Unreachable, match="cannot read a channel"):
-        require_first_spec(["car"], f"{address}/nowhere", {}, tmp_path / "cache")
+        find_channel_address(["car"], f"{address}/nowhere", {}, cache=cache)
+    server = StaticServer(channel)
+    with pytest.raises(TwofoldError, match="does not have nothing"):
+        find_channel_address(["nothing"], server.url, {}, cache=cache)
+    server.close()
 
 
 def names(found: list[Any]) -> list[tuple[str, str]]:

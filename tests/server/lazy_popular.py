@@ -91,10 +91,9 @@ def offer(place: Place, indexes: Sequence[config.UpstreamConfig], names: Iterabl
 def find_conda_name(place: Place, key: str) -> str:
     """The name that the project has at `/lazy`."""
     with place.registry.database.read() as db:
-        for subdir in ("noarch", "linux-64"):
-            for one in offers.list_shards(db, 1, subdir):
-                if one[0] == key:
-                    return one[1]
+        shards = dict(offers.list_shards(db, 1)).get(key, {})
+    for name, _ in shards.values():
+        return name
     raise AssertionError(f"{key} is not offered")
 
 

@@ -13,7 +13,8 @@ from tests.clients.rattler import install_specs, solve_specs
 from tests.factories.packages import make_python, make_sdist, make_wheel
 from tests.server.conftest import Place
 from tests.servers.upstream import StaticServer, add_upstream
-from twofold.errors import Refused
+from twofold.errors import Refused, TwofoldError
+from twofold.install.offered_channel import find_channel_address
 from twofold.server.proxy import offers
 
 
@@ -58,6 +59,18 @@ def test_rattler_installs_what_nobody_fetched_and_its_packages_are_the_channels(
     prefix = install_specs(address, ["spam"], tmp_path / "install")
     assert list(prefix.rglob("spam/__init__.py")) and list(prefix.rglob("eggs/__init__.py"))
     assert list_packages(front) == {"spam-2.0", "eggs-2.0"}  # from now on in `main` itself
+
+
+def test_install_finds_the_address_that_offers_what_nobody_fetched(
+    front: Place, tmp_path: Path
+) -> None:
+    args = (front.channel, {}, "3.12", tmp_path / "cache")
+    offered = f"{front.channel}/with/spam%3C2,eggs;python=3.12"
+    assert find_channel_address(["spam<2", "eggs"], *args) == offered
+    assert list_packages(front) == {"spam-1.0", "eggs-2.0"}
+    assert find_channel_address(["spam=1.0"], *args) == front.channel
+    with pytest.raises(TwofoldError, match="does not have absent"):
+        find_channel_address(["absent=1.0"], *args)
 
 
 @pytest.mark.parametrize(

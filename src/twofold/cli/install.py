@@ -77,8 +77,8 @@ def _conda(args: argparse.Namespace) -> int:
     from dataclasses import asdict
 
     from twofold.install.auth import Login
-    from twofold.install.conda import require_first_spec
     from twofold.install.conda_or_repack import install_or_repack
+    from twofold.install.offered_channel import find_channel_address
 
     if args.uv:
         raise UsageError(
@@ -92,7 +92,7 @@ def _conda(args: argparse.Namespace) -> int:
     logins = {address: Login(secret) for address, secret in tokens.items()}
     specs = list(args.names)
     if source:
-        require_first_spec(specs, source, logins)
+        source = find_channel_address(specs, source, logins, args.python)
     if args.python:
         specs.append(f"python={args.python}")
     outcome = install_or_repack(

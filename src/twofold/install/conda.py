@@ -70,20 +70,6 @@ def install_into_prefix(
         raise
 
 
-def require_first_spec(
-    specs: Sequence[str], channel: str, logins: Mapping[str, Login], cache: Path | None = None
-) -> None:
-    """Raise TwofoldError unless `channel` has the first package of `specs`, in any version.
-
-    A later channel may have a stranger's package of that name.
-    """
-    if not has_package(specs[0], [channel], logins, cache):
-        raise TwofoldError(
-            f"{channel} does not have {specs[0]}: nothing was installed",
-            "check the name and the channel; leave out --from to install from other channels",
-        )
-
-
 def has_package(
     spec: str,
     channels: Sequence[str | Path],
