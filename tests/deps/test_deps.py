@@ -403,3 +403,39 @@ def test_the_projects_own_modules_are_read_wherever_they_are(
     text = f"[project]\nname = 'demo'\nversion = '1'\n[tool.twofold]\n{settings}\n"
     files = {"pyproject.toml": text, path: "import yaml\n", "other/x.txt": ""}
     assert list(find_in(write_project(tmp_path, files))) == ["PyYAML"]
+
+
+_PROJECT = '[project]\nname = "tools"\nversion = "1"\ndependencies = ["click"]\n'
+_CALL = (
+    'from setuptools import setup\nsetup(name="tools", version="1", install_requires=["click"], '
+)
+PLACED = {
+    "poetry": (
+        "pyproject.toml",
+        '[build-system]\nrequires = ["poetry-core"]\n[tool.poetry]\nname = "tools"\n'
+        'version = "1"\npackages = [{include = "tools", from = "code"}]\n'
+        '[tool.poetry.dependencies]\nclick = "*"\n',
+    ),
+    "hatch": (
+        "pyproject.toml",
+        '[build-system]\nrequires = ["hatchling"]\nbuild-backend = "hatchling.build"\n'
+        f'{_PROJECT}[tool.hatch.build.targets.wheel]\npackages = ["code/tools"]\n',
+    ),
+    "setuptools": (
+        "pyproject.toml",
+        f'{_PROJECT}[tool.setuptools]\npackages = ["tools"]\n'
+        'package-dir = {tools = "code/tools"}\n',
+    ),
+    "setup.py": ("setup.py", f'{_CALL}packages=["tools"], package_dir={{"": "code"}})\n'),
+}
+
+
+@pytest.mark.parametrize("tool", PLACED)
+def test_modules_are_read_where_another_backend_places_them(tool: str, tmp_path: Path) -> None:
+    file, text = PLACED[tool]
+    code = "import click\nfrom tools import inner\n"
+    files = {file: text, "code/tools/__init__.py": code, "code/tools/inner.py": ""}
+    root = write_project(tmp_path, {**files, "tests/test_it.py": "import tools.inner\n"})
+    declared, _ = read_declared(root)
+    found = read_dependencies(root, declared, InstalledDistributions(), {})
+    assert [(one.name, one.status) for one in found] == [("click", Status.USED)]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cache
@@ -16,10 +17,16 @@ from typing import Any, NamedTuple
 
 from twofold.errors import TwofoldError
 from twofold.names import find_on_conda_forge, normalize_name, requirement_name, to_conda_name
-from twofold.new.migrate import MigrationTools, read_static_facts
+from twofold.new.migrate import MigrationTools, read_declared_project, read_static_facts
 from twofold.new.migrate.hatch import read_hatch_file
 from twofold.new.migrate.schema import validate
-from twofold.new.source_tree import ImportUse, SourceTree, find_uses, read_source_tree
+from twofold.new.source_tree import (
+    ImportUse,
+    SourceTree,
+    find_uses,
+    is_project,
+    read_source_tree,
+)
 from twofold.source_analysis import (
     Import,
     InstalledDistributions,
@@ -219,10 +226,8 @@ def read_dependencies(
 
 
 def _read_project_tree(root: Path) -> SourceTree:
-    """Find the project's modules, where [tool.twofold] places them too."""
-    document = _read_pyproject(root)
-    settings = document.get("tool", {}).get("twofold", {})
-    name = str(document.get("project", {}).get("name", ""))
+    """Find the project's modules, where [tool.twofold] or another backend's settings place them."""
+    name, settings = _read_layout(root)
     own = {escape_for_filename(name), *(m.partition(".")[0] for m in settings.get("modules", ()))}
     declared = settings.get("source")
     sources = [declared] if isinstance(declared, str) else list(declared or ())
@@ -234,6 +239,19 @@ def _read_project_tree(root: Path) -> SourceTree:
         if isinstance(place, str) and list((root / path).glob("*.py")):
             modules.setdefault(place.strip("/").replace("/", "."), root / path)
     return replace(tree, modules=modules)
+
+
+def _read_layout(root: Path) -> tuple[str, dict[str, Any]]:
+    """The project's name, and [tool.twofold] as it is or would be written."""
+    document = _read_pyproject(root)
+    project = document.get("project", {})
+    settings = document.get("tool", {}).get("twofold", {})
+    backend = document.get("build-system", {}).get("build-backend")
+    is_other = backend != "twofold_build" and not {"source", "modules", "wheel"} & settings.keys()
+    if is_other and is_project(root):
+        with suppress(TwofoldError):  # there is no module where its backend looks
+            project, settings, *_ = read_declared_project(root)
+    return str(project.get("name", "")), settings
 
 
 def _has_ignore_comment(use: ImportUse) -> bool:
