@@ -182,3 +182,19 @@ def test_a_deleted_release_comes_back_within_the_time_of_the_rule(
         undelete(place.registry, place.owner, "main", "pkg", "1.1")
     with pytest.raises(Refused, match="There is no deleted file"):
         undelete(place.registry, place.owner, "main", "pkg", "1.0")
+
+
+@pytest.mark.parametrize(
+    ("rule", "hours", "swept"), [("none", 1, 0), ("none", 25, 2), ("0", 1, 2), ("3", 25, 0)]
+)
+def test_the_bytes_of_an_old_file_stay_for_a_while_after_its_deletion(
+    place: Place, tmp_path: Path, rule: str, hours: int, swept: int
+) -> None:
+    """So that a backup has them whose database was copied before the deletion."""
+    publish_wheels(place, tmp_path, "1.0")
+    administration.change_rule(place.registry, "ann", "main", "undelete-days", rule)
+    deleted_at = now() + timedelta(days=40)
+    registry = replace(place.registry, clock=lambda: deleted_at)
+    lifecycle.delete_release(registry, place.owner, "main", "pkg")
+    later = replace(registry, clock=lambda: deleted_at + timedelta(hours=hours))
+    assert len(maintenance.collect_garbage(later)) == swept

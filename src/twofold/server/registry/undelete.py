@@ -1,7 +1,8 @@
 """Undoing a deletion within the time that an administrator of the channel sets.
 
 The records of deleted files stay for ever, so that no name is given to other bytes. Their blobs
-stay for the channel's `undelete-days`; then `twofold admin sweep` removes them.
+stay for the channel's `undelete-days`, where none are set for one; then `twofold admin sweep`
+removes them. So a backup whose objects are copied within a day of its database has them all.
 """
 
 from __future__ import annotations
@@ -20,6 +21,9 @@ from twofold.server.store.blob_refs import exists, list_deleted_blobs, protect_b
 
 #: A channel's setting: days for which the bytes of deleted files are kept.
 UNDELETE_DAYS = "undelete-days"
+
+#: The same, where the channel has no such setting.
+DEFAULT_DAYS = 1
 
 
 def undelete(
@@ -63,7 +67,7 @@ def list_kept_blobs(registry: Registry) -> set[str]:
     kept: set[str] = set()
     with registry.database.read() as db:
         for channel in channels.list_channels(db):
-            if days := channel.settings.get(UNDELETE_DAYS):
-                since = registry.clock() - timedelta(days=days)
-                kept |= list_deleted_blobs(db, channel.id, since)
+            days = channel.settings.get(UNDELETE_DAYS)
+            since = registry.clock() - timedelta(days=DEFAULT_DAYS if days is None else days)
+            kept |= list_deleted_blobs(db, channel.id, since)
     return kept
