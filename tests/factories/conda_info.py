@@ -9,7 +9,13 @@ from tests.factories.artifacts import (
     make_member,
 )
 
-INDEX = {"name": "my_package", "version": "1.0.0", "build": "py_0", "build_number": 0}
+INDEX = {
+    "name": "my_package",
+    "version": "1.0.0",
+    "build": "py_0",
+    "build_number": 0,
+    "subdir": "noarch",
+}
 
 
 def make_info(index: object = None, paths: object = None) -> bytes:

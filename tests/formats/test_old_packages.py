@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from twofold.errors import BadFile
 from twofold.formats.deep_check import find_problems
 from twofold.formats.reader import read_artifact
 from twofold.index.folder import index_folder
@@ -52,6 +53,26 @@ def test_the_subdir_follows_from_platform_and_arch(
     path = write_old(tmp_path / "anywhere", list(FILES), platform=platform, arch=arch)
     assert read_artifact(path).subdir == subdir
     assert find_problems(path) == []
+
+
+@pytest.mark.parametrize(
+    "index",
+    [
+        {},
+        {"platform": "../../outside", "arch": "x"},
+        {"platform": "linux", "arch": "../../x"},
+        {"platform": "a/b", "arch": "x86_64"},
+    ],
+)
+def test_a_package_that_names_no_platform_is_refused_outside_a_folder_of_one(
+    tmp_path: Path, index: dict[str, object]
+) -> None:
+    """The subdir becomes a folder of channels: it is never a path, nor one of ours."""
+    path = write_old(tmp_path / "upload-x1", list(FILES), **index)
+    with pytest.raises(BadFile, match="names no platform"):
+        read_artifact(path)
+    if not index:
+        assert read_artifact(write_old(tmp_path / "osx-64", list(FILES))).subdir == "osx-64"
 
 
 def test_an_old_package_is_indexed_where_it_belongs(tmp_path: Path) -> None:

@@ -100,10 +100,12 @@ def read_index_facts(path: Path, hashes: tuple[int, str, str] | None = None) -> 
     found = read_info(path, content=content)
     data = found["info/index.json"]
     index = parse_index(data, path)
-    for name in ("info/about.json", "info/run_exports.json"):
-        if name in found:
-            parse_json(found[name], path, name)
+    for name in sorted(found.keys() & {"info/about.json", "info/run_exports.json"}):
+        parse_json(found[name], path, name)
     subdir = _find_subdir(index) or path.parent.name
+    if not _SUBDIR.fullmatch(subdir):  # it becomes the name of a folder
+        hint = "put it into a folder named as its platform (linux-64), or build it again"
+        raise BadFile("info/index.json names no platform: it has no subdir", hint, path.name)
     about, exports = found.get("info/about.json", b""), found.get("info/run_exports.json", b"")
     hashes = hashes or (compute_file_hashes(path) if content is None else compute_hashes(content))
     return CondaFacts(index, data, subdir, hashes, about, exports)
@@ -111,10 +113,8 @@ def read_index_facts(path: Path, hashes: tuple[int, str, str] | None = None) -> 
 
 def _find_subdir(index: Mapping[str, Any]) -> str:
     """Return the subdir, before 2017 from `platform` and `arch`; '' where neither is there."""
-    if index.get("subdir"):
-        return str(index["subdir"])
-    if index.get("noarch"):
-        return "noarch"
+    if index.get("subdir") or index.get("noarch"):
+        return str(index.get("subdir") or "noarch")
     if "platform" not in index or "arch" not in index:
         return ""
     system, machine = index["platform"] or "", index["arch"] or ""
