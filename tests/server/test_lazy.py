@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from packaging.requirements import Requirement
 
 from tests.clients.rattler import install_specs, list_versions, solve_specs
 from tests.factories.packages import make_conda, make_python, make_sdist, make_wheel
@@ -14,7 +15,9 @@ from tests.server.conftest import Place
 from tests.servers.upstream import StaticServer, add_upstream
 from tests.servers.upstream_reads import advance_clock, files_of
 from twofold.server.proxy import config, offer_list, offer_rounds
+from twofold.server.proxy.offered_wheels import choose_wheels
 from twofold.server.proxy.policy import Policy
+from twofold.server.proxy.remote_files import RemoteFile
 from twofold.server.registry import administration, deferred_conversion, queries
 from twofold.server.store import offers
 
@@ -263,3 +266,31 @@ def test_a_policy_holds_for_what_is_offered_by_metadata(front: Place) -> None:
     advance_clock(front, 25)
     offer(front, "spam")
     assert "spam-2.0-py_0.conda" not in front.get("/main/lazy/noarch/repodata.json").text
+
+
+def make_remote(filename: str, requires: str = "") -> RemoteFile:
+    return RemoteFile(filename, "0" * 64, "", {"requires-python": requires} if requires else {})
+
+
+@pytest.mark.parametrize(
+    ("older", "listed"),
+    [
+        (make_remote("x-2.0-cp311-cp311-manylinux_2_28_x86_64.whl"), True),
+        (make_remote("x-2.0-cp39-abi3-win_amd64.whl"), True),
+        (make_remote("x-2.0-py2.py3-none-any.whl"), True),
+        (make_remote("x-2.0-py3-none-any.whl", ">=3.9"), True),
+        (make_remote("x-2.0-py3-none-any.whl", "<3.11"), False),
+        (make_remote("x-2.0-py3-none-any.whl", "~=3.11.3"), True),
+        (make_remote("x-2.0-cp310-cp310-win_amd64.whl"), False),
+        (make_remote("x-2.0-cp312-abi3-win_amd64.whl"), False),
+        (make_remote("x-2.0-py2-none-any.whl"), False),
+        (make_remote("x-2.0rc1-cp311-cp311-win_amd64.whl"), False),
+    ],
+)
+def test_a_python_that_the_newest_releases_left_keeps_the_newest_one_for_it(
+    older: RemoteFile, listed: bool
+) -> None:
+    newer = [make_remote(f"x-{n}.0-cp312-abi3-win_amd64.whl", ">=3.12") for n in (4, 3)]
+    files = [*newer, older, make_remote("x-1.0-cp38-cp38-win_amd64.whl")]
+    chosen = choose_wheels(files, {}, Requirement("x"), 2)
+    assert chosen == [*newer, *([older] if listed else [])]

@@ -156,7 +156,8 @@ class _Round:
 
     def _describe_rules(self, requirement: str) -> str:
         """Describe what the wheels depend on beside their page."""
-        return f"{requirement}; {self._newest} releases; v3: {self._with_v3}"
+        pythons = f"3.{offered_wheels.PYTHONS[0]} to 3.{offered_wheels.PYTHONS[-1]}"
+        return f"{requirement}; {self._newest} releases for {pythons}; v3: {self._with_v3}"
 
     def _read_wheels(
         self, offered: OfferedProject, upstream: Upstream, page: ListResponse

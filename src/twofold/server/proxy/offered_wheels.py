@@ -17,6 +17,7 @@ from typing import Any
 from urllib.parse import quote
 
 from packaging.requirements import InvalidRequirement, Requirement
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import InvalidVersion, Version
 
 from twofold.artifact import Artifact, Kind
@@ -29,6 +30,11 @@ from twofold.index import repodata
 from twofold.names import normalize_name, parse_wheel_name
 from twofold.server.proxy.remote_files import RemoteFile
 from twofold.server.proxy.upstream_simple import find_version
+
+#: The minor versions of Python 3 for which a project is offered where it has wheels for them.
+PYTHONS = range(11, 15)
+
+_CPYTHON = re.compile("cp3([0-9]{1,3})")
 
 #: The fields of METADATA that records are made of.
 _FIELDS = ("Name", "Version", "Requires-Python", "Requires-Dist", "Provides-Extra")
@@ -86,7 +92,8 @@ def choose_wheels(
 ) -> list[RemoteFile]:
     """Return the wheels of the newest releases that the requirement allows.
 
-    Pre-releases only where there is nothing else. Of the pure wheels of a release one is enough.
+    For a Python that none of them is for, the newest release that is joins them. Pre-releases only
+    where there is nothing else. Of the pure wheels of a release one is enough.
     """
     releases: dict[Version, list[RemoteFile]] = {}
     for file in files:
@@ -101,8 +108,37 @@ def choose_wheels(
         if requirement.specifier.contains(version, prereleases=True):
             releases.setdefault(version, []).append(file)
     final = [version for version in releases if not version.is_prerelease]
-    chosen = sorted(final or releases, reverse=True)[:newest]
+    ordered = sorted(final or releases, reverse=True)
+    chosen, left = ordered[:newest], set(PYTHONS)
+    for version in chosen:
+        left -= _find_pythons(releases[version], left)
+    for version in ordered[newest:]:
+        if fitting := _find_pythons(releases[version], left):
+            chosen.append(version)
+            left -= fitting
     return [file for version in chosen for file in _drop_repeated(releases[version])]
+
+
+def _find_pythons(files: Sequence[RemoteFile], minors: set[int]) -> set[int]:
+    """Return the Pythons 3.N among `minors` that some of these wheels are for."""
+    return {minor for minor in minors if any(_is_for_python(file, minor) for file in files)}
+
+
+def _is_for_python(file: RemoteFile, minor: int) -> bool:
+    """Whether a wheel is for CPython 3.`minor`, by its tags and the page's Requires-Python."""
+    parts = file.filename.removesuffix(".whl").rsplit("-", 3)
+    if len(parts) != 4:
+        return False
+    pythons, abi = parts[1].split("."), parts[2]
+    built = [int(found[1]) for found in map(_CPYTHON.fullmatch, pythons) if found]
+    is_stable = abi == "abi3" and min(built, default=minor + 1) <= minor
+    if minor not in built and not is_stable and not {"py3", f"py3{minor}"} & set(pythons):
+        return False
+    try:
+        requires = SpecifierSet(file.entry.get("requires-python") or "")
+    except InvalidSpecifier:
+        return True
+    return requires.contains(f"3.{minor}.99") or requires.contains(f"3.{minor}.0")
 
 
 def _drop_repeated(files: Sequence[RemoteFile]) -> list[RemoteFile]:
