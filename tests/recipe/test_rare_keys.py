@@ -13,7 +13,7 @@ from twofold.errors import ProjectErrors, TwofoldError
 from twofold.recipe.building.build_method import choose_methods
 from twofold.recipe.model import Recipe
 from twofold.recipe.read.jinja_modules import ReadContext
-from twofold.recipe.read.meta_yaml import find_roots
+from twofold.recipe.read.meta_yaml import find_roots, read_recipe
 from twofold.recipe.read.recipe_yaml import read_recipe_yaml
 from twofold.recipe.read.variants import read_variants
 from twofold.recipe.request import Environ, Platform
@@ -215,3 +215,22 @@ def test_a_build_number_and_a_script_have_the_forms_that_python_reads(tmp_path: 
     (output,) = read(tmp_path, HEAD + text).outputs
     assert output.build.number == 1000
     assert [line.text for line in output.build.entry_points] == ["Single Cell = a.b:c"]
+
+
+@pytest.mark.parametrize(
+    ("subdir", "ending"), [("linux-64", ".so"), ("osx-arm64", ".dylib"), ("win-64", ".dll")]
+)
+def test_the_ending_of_shared_libraries_is_known_outside_scripts(
+    tmp_path: Path, subdir: str, ending: str
+) -> None:
+    text = (
+        "outputs:\n  - name: a\n    files:\n      - lib/liba{{ SHLIB_EXT }}\n"
+        'about: {summary: \'{{ environ["SHLIB_EXT"].removeprefix(".") }}\'}\n'
+    )
+    path = tmp_path / "meta.yaml"
+    path.write_text(HEAD + text, encoding="utf-8")
+    platform = Platform(subdir, "3.12")
+    recipe = read_recipe(path, ReadContext(tmp_path, (tmp_path,), platform, Environ({})))
+    (output,) = recipe.outputs
+    assert [line.text for line in output.files] == [f"lib/liba{ending}"]
+    assert output.about["summary"][0].text == ending[1:]

@@ -22,7 +22,7 @@ from twofold.recipe.request import Environ, Platform
 LARGEST_FILE = 1024 * 1024
 #: Variables of conda-build's environment: written so that the script's shell fills them in.
 BUILD_VARIABLES = str.split(
-    "PYTHON PREFIX SRC_DIR RECIPE_DIR SP_DIR STDLIB_DIR BUILD_PREFIX CPU_COUNT SHLIB_EXT "
+    "PYTHON PREFIX SRC_DIR RECIPE_DIR SP_DIR STDLIB_DIR BUILD_PREFIX CPU_COUNT "
     "LIBRARY_PREFIX LIBRARY_BIN LIBRARY_INC LIBRARY_LIB SCRIPTS"
 )
 

@@ -97,9 +97,9 @@ _PADDING = frozenset({"center", "ljust", "rjust", "zfill"})
 _METHODS: Mapping[type, frozenset[str]] = {
     str: frozenset(
         str.split(
-            "capitalize center count endswith find format index isalnum isalpha isdigit join ljust "
-            "lower lstrip partition replace rfind rjust rpartition rsplit rstrip split splitlines "
-            "startswith strip title upper zfill"
+            "capitalize casefold center count endswith find format index isalnum isalpha isdigit "
+            "join ljust lower lstrip partition removeprefix removesuffix replace rfind rjust "
+            "rpartition rsplit rstrip split splitlines startswith strip swapcase title upper zfill"
         )
     ),
     list: frozenset({"append", "count", "index"}),

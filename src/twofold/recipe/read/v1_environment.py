@@ -19,6 +19,7 @@ from twofold.recipe.read.jinja_functions import PACKAGE_VARIABLES, make_function
 from twofold.recipe.read.jinja_modules import BUILD_VARIABLES, EnvironVariables, ReadContext
 from twofold.recipe.read.limits import Budget
 from twofold.recipe.read.sandbox import V1, RecipeEnvironment
+from twofold.recipe.read.variant_defaults import find_shared_library_ending
 from twofold.recipe.read.variants import PYTHON_MIN
 from twofold.recipe.request import Environ, Platform
 
@@ -54,6 +55,7 @@ def make_v1_names(context: ReadContext, calls: DeferredCalls, text: str) -> dict
         **_make_other_platform_names(context.platform),
         **{name: f"${name}" for name in SCRIPT_VARIABLES},
         **{name: older[name] for name in ("compiler", "stdlib", "cdt")},
+        "SHLIB_EXT": find_shared_library_ending(context.platform),
         "python_min": PYTHON_MIN,
         "env": _Env(context.environ),
         "match": _match,

@@ -59,6 +59,12 @@ def _convert_value(value: str) -> object:
     return value.lower() == "true" if value.lower() in ("true", "false") else value
 
 
+def find_shared_library_ending(platform: Platform) -> str:
+    """Return the ending of shared libraries, which names of files need outside scripts too."""
+    endings = {"win": ".dll", "osx": ".dylib"}
+    return endings.get(platform.subdir.partition("-")[0], ".so")
+
+
 def list_build_variables(platform: Platform, variant: Mapping[str, str]) -> dict[str, str]:
     """List conda-build's variables of the platform and of each language in the variant."""
     python = platform.python
@@ -68,6 +74,7 @@ def list_build_variables(platform: Platform, variant: Mapping[str, str]) -> dict
         "PY3K": str(int(not platform.is_python_2)),
         "SUBDIR": platform.subdir,
         "ARCH": platform.subdir.rpartition("-")[2],
+        "SHLIB_EXT": find_shared_library_ending(platform),
     }
     for name, short in _LANGUAGES.items():
         if name in variant:
