@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import secrets
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,6 +21,7 @@ from tests.servers.pypiserver import (
     start_pypiserver,
     start_server,
 )
+from tests.servers.registry import Registry, run_registry
 
 
 @pytest.fixture
@@ -33,6 +35,18 @@ def release(tmp_path: Path) -> Release:
         make_sdist(folder, "my_package", "1.0.0"),
         make_conda(folder, "my_package", "1.0.0"),
     )
+
+
+@pytest.fixture(scope="session")
+def shared_registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
+    with run_registry(tmp_path_factory.mktemp("registry")) as running:
+        yield running
+
+
+@pytest.fixture
+def registry(shared_registry: Registry) -> Registry:
+    """A registry that runs for all tests here, with a new channel."""
+    return shared_registry.create_channel(f"c-{secrets.token_hex(4)}")
 
 
 @pytest.fixture

@@ -172,7 +172,7 @@ def test_anaconda_orgs_api_of_a_registry_is_spoken(
     twofold: Callable[..., Any], release: Release, registry: Any
 ) -> None:
     """The registry's own implementation of that API, which the real anaconda-client uses too."""
-    target = f"anaconda+{registry.url}/api/main"
+    target = f"anaconda+{registry.url}/api/{registry.name}"
     env = {"TWOFOLD_TOKEN": registry.token}
     first = twofold("publish", release.conda, "--to", target, "--json", env=env)
     assert first.code == 0, first.err

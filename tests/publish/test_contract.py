@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -18,7 +17,7 @@ from tests.servers.package_servers import (
     QuetzServer,
     run_server,
 )
-from tests.servers.registry import Registry, run_registry
+from tests.servers.registry import Registry
 from tests.servers.stores import start_moto
 from tests.servers.warehouse import WarehouseServer
 from twofold.contracts.targets import TargetContract
@@ -44,34 +43,18 @@ class TestFolder(TargetContract):
         yield from open_place(str(tmp_path / "channel"))
 
 
-@pytest.fixture(scope="module")
-def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
-    """One for all tests here: each has a channel of its own."""
-    with run_registry(tmp_path_factory.mktemp("registry")) as running:
-        yield running
-
-
 class TestRegistry(TargetContract):
     @pytest.fixture
-    def target(
-        self, registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> Iterator[Target]:
+    def target(self, registry: Registry, monkeypatch: pytest.MonkeyPatch) -> Iterator[Target]:
         monkeypatch.setenv("TWOFOLD_TOKEN", registry.token)
-        yield from open_place(registry.create_channel(name_channel("own", tmp_path)))
+        yield from open_place(registry.channel)
 
 
 class TestRegistryByTheLegacyApi(TargetContract):
     @pytest.fixture
-    def target(
-        self, registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> Iterator[Target]:
+    def target(self, registry: Registry, monkeypatch: pytest.MonkeyPatch) -> Iterator[Target]:
         monkeypatch.setenv("TWINE_PASSWORD", registry.token)
-        channel = registry.create_channel(name_channel("legacy", tmp_path))
-        yield from open_place(f"legacy+{channel}/legacy/")
-
-
-def name_channel(start: str, tmp_path: Path) -> str:
-    return f"{start}-{zlib.crc32(tmp_path.name.encode()):x}"
+        yield from open_place(f"legacy+{registry.channel}/legacy/")
 
 
 class TestAnaconda(TargetContract):

@@ -70,7 +70,7 @@ def test_without_an_identity_the_plan_says_why_none_is_made(
 def test_they_are_made_after_the_plan_sent_and_used_again(
     twofold: Callable[..., Any], release: Release, registry: Registry, sigstore: Sigstore
 ) -> None:
-    words = ["publish", *release.files, "--to", f"{registry.url}/main", "--attestations"]
+    words = ["publish", *release.files, "--to", f"{registry.channel}", "--attestations"]
     env = {"TWOFOLD_TOKEN": registry.token}
     dry = twofold(*words, "--dry-run", env=env)
     assert dry.code == 0, dry.err
@@ -83,7 +83,7 @@ def test_they_are_made_after_the_plan_sent_and_used_again(
     assert list_attestations(release) == sorted(names)
     assert len(sigstore.entries) == 2
     asked = urllib.request.Request(
-        f"{registry.url}/main/simple/my-package/",
+        f"{registry.channel}/simple/my-package/",
         headers={"Accept": "application/vnd.pypi.simple.v1+json"},
     )
     with urllib.request.urlopen(asked, timeout=10) as response:

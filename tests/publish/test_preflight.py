@@ -30,7 +30,7 @@ from twofold.publish.responses import RetryPolicy
 @pytest.fixture
 def main(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     monkeypatch.setenv("TWOFOLD_TOKEN", registry.token)
-    yield f"{registry.url}/main"
+    yield f"{registry.channel}"
 
 
 def plan(target: str, *files: Path) -> list[tuple[str, tuple[str, ...]]]:
@@ -56,19 +56,19 @@ def test_every_state_of_a_project_in_a_registry_shows_in_the_plan(
     new = make_wheel(tmp_path, "my_package", "1.1")
     new_conda = make_conda(tmp_path, "other_package", "1.1")
     assert plan(main, new, new_conda) == [("upload", ()), ("upload", ())]
-    admin("status", "main", "my-package", "archived")
-    admin("status", "main", "other-package", "quarantined")
+    admin("status", registry.name, "my-package", "archived")
+    admin("status", registry.name, "other-package", "quarantined")
     closed = [("refused", ("project-archived",)), ("refused", ("project-quarantined",))]
     assert plan(main, new, new_conda) == closed
     for name in ("my-package", "other-package"):
-        admin("status", "main", name, "active")
+        admin("status", registry.name, name, "active")
     close = make_wheel(tmp_path, "mypackage", "1.0")
     assert plan(main, close) == [("refused", ("confusable-name",))]
-    admin("rule", "main", "quota", "100")
+    admin("rule", registry.name, "quota", "100")
     assert plan(main, new) == [("refused", ("quota",))]
-    admin("rule", "main", "quota", "none")
-    admin("delete", "main", "my-package", "1.0")
-    admin("delete", "main", "other-package", "1.0")
+    admin("rule", registry.name, "quota", "none")
+    admin("delete", registry.name, "my-package", "1.0")
+    admin("delete", registry.name, "other-package", "1.0")
     used = ("file-name-used",)
     assert plan(main, old, old_conda) == [("refused", used), ("refused", used)]
     (tmp_path / ".twofold-publish.json").unlink()
@@ -82,7 +82,7 @@ def test_a_refusal_is_reported_once_with_the_registrys_hint_alone(
 ) -> None:
     wheel = make_wheel(tmp_path, "my_package", "1.0")
     assert publish(main, wheel) == 1
-    ran = twofold("admin", "delete", "--data", registry.data, "main", "my-package")
+    ran = twofold("admin", "delete", "--data", registry.data, registry.name, "my-package")
     assert ran.code == 0, ran.err
     (tmp_path / ".twofold-publish.json").unlink()
     ran = twofold("publish", wheel, "--to", main, "--json")
@@ -190,10 +190,11 @@ def test_a_registry_without_a_channel_is_reported_with_the_form_of_its_url(
 
 
 @pytest.mark.parametrize(
-    "path", ["main", "main/simple/", "main/noarch", "", "other/x/y", "legacy/", "simple"]
+    "path", ["CHANNEL", "CHANNEL/simple/", "CHANNEL/noarch", "", "other/x/y", "legacy/", "simple"]
 )
 def test_an_upload_to_a_wrong_address_gets_the_right_one(registry: Registry, path: str) -> None:
     connection = HTTPConnection(registry.url.removeprefix("http://"))
+    path = path.replace("CHANNEL", registry.name)
     connection.request("POST", f"/{path}", b"x")
     answer = connection.getresponse()
     assert answer.status in (404, 405)
@@ -202,9 +203,9 @@ def test_an_upload_to_a_wrong_address_gets_the_right_one(registry: Registry, pat
     channel = "CHANNEL" if channel in ("", "legacy", "simple") else channel
     assert body["hint"] == f"upload packages to {registry.url}/{channel}/legacy/"
     assert body["title"] == HTTPStatus(answer.status).phrase
-    connection.request("POST", "/main/legacy", b"x")
+    connection.request("POST", f"/{registry.name}/legacy", b"x")
     answer = connection.getresponse()
-    assert (answer.status, answer.headers["Location"]) == (308, f"{registry.url}/main/legacy/")
+    assert (answer.status, answer.headers["Location"]) == (308, f"{registry.channel}/legacy/")
     connection.close()
 
 
@@ -218,7 +219,7 @@ def test_the_authors_package_replaces_the_converted_one_as_planned(
     assert publish(main, wheel) == 1
     package = make_conda(tmp_path, name, "1.0", depends=["python >=3.9", "zlib"])
     package = package.rename(tmp_path / f"{name}-1.0-py_0.conda")
-    target = f"anaconda+{registry.url}/api/main" if kind == "anaconda" else main
+    target = f"anaconda+{registry.url}/api/{registry.name}" if kind == "anaconda" else main
     with prepare(Order([package], [target])) as publication:
         (step,) = publication.plan.steps
     assert (step.action.value, step.rules) == ("upload", ())
@@ -274,7 +275,7 @@ def test_the_authors_package_replaces_the_converted_one_of_the_other_format(
     first = make_conda(tmp_path, "later", "1.0", depends=["xz"], ending=".tar.bz2")
     for file in (wheel, own, first, later):
         assert publish(main, file) == 1
-    repodata = requests.get(f"{registry.url}/main/noarch/repodata.json", timeout=30).json()
+    repodata = requests.get(f"{registry.channel}/noarch/repodata.json", timeout=30).json()
     records = {**repodata["packages"], **repodata["packages.conda"]}
     ours = {name for name in records if name.startswith(("formats-", "later-"))}
     assert ours == {own.name, first.name}
@@ -292,7 +293,7 @@ def test_a_publication_of_many_files_asks_once_and_gets_what_each_would_get(
     assert publish(main, same, taken, gone, shut) == 4
     author = {"TWOFOLD_TOKEN": registry.token}
     assert twofold("delete", "many-gone==1.0", "--to", main, "--yes", env=author).code == 0
-    archived = ("admin", "status", "--data", registry.data, "main", "many-shut", "archived")
+    archived = ("admin", "status", "--data", registry.data, registry.name, "many-shut", "archived")
     assert twofold(*archived).code == 0
     (tmp_path / "other").mkdir()
     taken = make_wheel(tmp_path / "other", "many_taken", "1.0", extra="Summary: other\n")
@@ -319,7 +320,7 @@ def count_requests(registry: Registry) -> int:
 def test_the_request_for_many_files_is_refused_as_a_whole_where_it_is_none(
     registry: Registry,
 ) -> None:
-    url = f"{registry.url}/main/whoami"
+    url = f"{registry.channel}/whoami"
     auth = {"Authorization": f"Bearer {registry.token}"}
     assert requests.post(url, json={"files": []}, timeout=30).status_code == 401
     for body, status in (({"files": 1}, 400), ({"files": [{"file": 1}]}, 400)):

@@ -173,6 +173,7 @@ def test_a_second_run_completes_what_a_fault_at_any_request_broke(
     monkeypatch.setenv("TWOFOLD_TOKEN", registry.token)
     with run_faulty_proxy(registry.url) as (address, fault):
         fault.delay = 2.0
+        channel = f"{address}/{registry.name}"
         for number in count(1):
             made = files(f"1.0.{number}")
             fault.kind, fault.at, fault.seen = kind, number, 0
@@ -180,19 +181,19 @@ def test_a_second_run_completes_what_a_fault_at_any_request_broke(
             with contextlib.suppress(
                 IncompletePublicationError, Unreachable, Refused, ProjectErrors
             ):
-                publish(made, address, make_hasty_policy(kind, number, late=1.0))
+                publish(made, channel, make_hasty_policy(kind, number, late=1.0))
                 ended = fault.seen < number
             fault.kind = ""
-            planned, uploaded = publish(made, address, RetryPolicy(sleep=lambda _: None))
+            planned, uploaded = publish(made, channel, RetryPolicy(sleep=lambda _: None))
             assert planned == uploaded
-            assert publish(made, address, RetryPolicy(sleep=lambda _: None)) == ([], [])
+            assert publish(made, channel, RetryPolicy(sleep=lambda _: None)) == ([], [])
             if ended:
                 assert number > 3
                 return
 
 
-def publish(files: list[Path], address: str, patience: RetryPolicy) -> tuple[list[str], list[str]]:
-    with prepare(Order(files, [f"{address}/main"], retry_policy=patience)) as publication:
+def publish(files: list[Path], channel: str, patience: RetryPolicy) -> tuple[list[str], list[str]]:
+    with prepare(Order(files, [channel], retry_policy=patience)) as publication:
         planned = [step.file.name for step in publication.plan.uploads]
         uploaded = publication.carry_out(lambda _: None)
         return planned, [step.file.name for step in uploaded]

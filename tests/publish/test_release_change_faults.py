@@ -29,9 +29,9 @@ from twofold.publish.targets.release_managers import Promotion
 HASTY = RetryPolicy(attempts=1, read=5, sleep=lambda _: None)
 
 
-def change(verb: Verb, address: str, name: str) -> list[str]:
-    """Make the change of a release in channel `main`; the actions of its plan."""
-    targets = resolve_targets([f"{address}/main"])
+def change(verb: Verb, channel: str, name: str) -> list[str]:
+    """Make the change of a release; the actions of its plan."""
+    targets = resolve_targets([channel])
     made = ReleaseChange(verb, name, "1.0", reason="broken" if verb == "yank" else "")
     if verb == "set-status":
         made = ReleaseChange(verb, name, status="archived", reason="done")
@@ -43,12 +43,12 @@ def change(verb: Verb, address: str, name: str) -> list[str]:
         return [step.action for step in steps]
 
 
-def publish(verb: Verb, url: str, wheel: Path, name: str) -> None:
+def publish(verb: Verb, channel: str, wheel: Path, name: str) -> None:
     """Make the state before the change."""
-    with prepare(Order([wheel], [f"{url}/main"])) as publication:
+    with prepare(Order([wheel], [channel])) as publication:
         publication.carry_out(lambda _: None)
     if verb == "unyank":
-        change("yank", url, name)
+        change("yank", channel, name)
 
 
 VERBS: tuple[Verb, ...] = ("yank", "unyank", "promote", "delete", "set-status")
@@ -67,21 +67,22 @@ def test_a_second_run_completes_a_change_that_a_fault_broke(
             (tmp_path / str(number)).mkdir()
             name = f"package_{number}"
             wheel = make_wheel(tmp_path / str(number), name, "1.0")
-            publish(verb, registry.url, wheel, name)
+            publish(verb, registry.channel, wheel, name)
+            faulty = f"{address}/{registry.name}"
             fault.kind, fault.at, fault.seen = kind, number, 0
             ended = False
             with contextlib.suppress(Unreachable, Refused, ProjectErrors):
-                change(verb, address, name)
+                change(verb, faulty, name)
                 ended = fault.seen < number
             fault.kind = ""
             if verb != "delete":
-                assert change(verb, address, name) in (["change"], ["nothing"])
-                assert change(verb, address, name) == ["nothing"]
+                assert change(verb, faulty, name) in (["change"], ["nothing"])
+                assert change(verb, faulty, name) == ["nothing"]
             else:
                 with contextlib.suppress(ProjectErrors):
-                    change(verb, address, name)
+                    change(verb, faulty, name)
                 with pytest.raises(ProjectErrors, match="there is no"):
-                    change(verb, address, name)
+                    change(verb, faulty, name)
             if ended:
                 assert number > 2
                 return
@@ -93,9 +94,9 @@ def test_a_status_that_a_fault_broke_is_read_by_the_second_run(
 ) -> None:
     monkeypatch.setenv("TWOFOLD_TOKEN", registry.token)
     wheel = make_wheel(tmp_path, "my_package", "1.0")
-    publish("yank", registry.url, wheel, "my_package")
+    publish("yank", registry.channel, wheel, "my_package")
     with run_faulty_proxy(registry.url) as (address, fault):
-        (settings,) = resolve_targets([f"{address}/main"])
+        (settings,) = resolve_targets([f"{address}/{registry.name}"])
         for number in count(1):
             fault.kind, fault.at, fault.seen = kind, number, 0
             with open_all([settings], HASTY) as (target,):

@@ -15,7 +15,7 @@ Twofold = Callable[..., Any]
 
 @pytest.fixture
 def published(twofold: Twofold, registry: Any, release: Release) -> Any:
-    """A registry with my_package 1.0.0 in `main`."""
+    """A registry with my_package 1.0.0 in its channel."""
     files = [release.wheel, release.sdist]
     ran = twofold(
         "publish", *files, "--to", registry.channel, "--yes", env={"TWOFOLD_TOKEN": registry.token}
@@ -101,7 +101,7 @@ def test_one_file_or_a_release_is_deleted(
 def test_a_release_is_promoted_to_another_channel_of_the_registry(
     author: Twofold, published: Any
 ) -> None:
-    stable = published.create_channel("stable")
+    stable = published.create_channel(f"{published.name}-stable").channel
     words = ["promote", published.channel, stable, "my_package==1.0", "--json"]
     done = author(*words)
     assert (done.code, done.json["changed"]) == (0, 1), done.err
@@ -140,10 +140,14 @@ def test_the_status_of_a_project_is_set_and_shown(author: Twofold, published: An
 def test_a_file_is_deleted_and_promoted_by_the_anaconda_api(
     author: Twofold, published: Any
 ) -> None:
-    target = f"anaconda+{published.url}/api/main"
-    published.create_channel("team")
+    target = f"anaconda+{published.url}/api/{published.name}"
+    team = published.create_channel(f"{published.name}-team")
     promoted = author(
-        "promote", target, f"anaconda+{published.url}/api/team", "my_package==1.0.0", "--json"
+        "promote",
+        target,
+        f"anaconda+{published.url}/api/{team.name}",
+        "my_package==1.0.0",
+        "--json",
     )
     assert (promoted.code, promoted.json["changed"]) == (0, 1), promoted.err
     labelled = author("promote", target, target, "my_package==1.0.0", "--to-label", "dev", "--json")
@@ -154,7 +158,7 @@ def test_a_file_is_deleted_and_promoted_by_the_anaconda_api(
     deleted = author("delete", "my_package==1.0.0", "--to", target, "--yes", "--json")
     assert (deleted.code, deleted.json["changed"]) == (0, 1), deleted.err
     assert list_published(author, target) == {}
-    assert list_published(author, f"{published.url}/team")
+    assert list_published(author, team.channel)
 
 
 def test_a_release_is_deleted_from_a_folder_and_its_pages(
@@ -175,9 +179,9 @@ def test_what_only_a_page_can_do_is_refused_with_its_address(
     twofold: Twofold, published: Any, tmp_path: Path
 ) -> None:
     settings = f"""[targets.lab]
-url = "{published.url}/main/legacy/"
+url = "{published.channel}/legacy/"
 kind = "pypi"
-index = "{published.url}/main/simple/"
+index = "{published.channel}/simple/"
 """
     (tmp_path / "twofold-config").mkdir()
     (tmp_path / "twofold-config" / "config.toml").write_text(settings)

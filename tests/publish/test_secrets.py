@@ -132,12 +132,12 @@ def test_no_token_is_in_the_process_list_at_any_step_up_to_the_trial(
     twofold: Callable[..., Any], registry: Any, watched: Watched, tmp_path: Path
 ) -> None:
     """A private channel, so that uploads, looks, pip and py-rattler all need the token."""
-    data = ["--data", str(registry.data)]
-    assert twofold("admin", *data, "channel", "hidden", "--private").code == 0
+    data, name = ["--data", str(registry.data)], f"{registry.name}-hidden"
+    assert twofold("admin", *data, "channel", name, "--private").code == 0
     assert twofold("new", "my_package").code == 0
     project = tmp_path / "my_package"
     assert twofold("build", cwd=project).code == 0
-    address = f"{registry.url}/hidden"
+    address = f"{registry.url}/{name}"
     env = watched.environment | {"TWOFOLD_TOKEN": registry.token}
     steps: list[list[str]] = [
         ["whoami", address],

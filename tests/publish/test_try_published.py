@@ -77,7 +77,7 @@ def test_at_anaconda_org_the_owners_channel_goes_by_its_name_and_label() -> None
 def test_an_anaconda_server_that_is_a_registry_is_tried_at_its_channel(
     twofold: Callable[..., Any], registry: Any, release: Release
 ) -> None:
-    target = f"anaconda+{registry.url}/api/main"
+    target = f"anaconda+{registry.url}/api/{registry.name}"
     words = ["publish", release.conda, "--to", target, "--try", "--json"]
     ran = twofold(*words, env={"TWOFOLD_TOKEN": registry.token})
     assert ran.code == 0, ran.err

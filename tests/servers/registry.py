@@ -7,26 +7,27 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.request import Request, urlopen
 
 
 @dataclass(frozen=True)
 class Registry:
-    """A running `twofold serve` on a free loopback port, with a data folder of its own."""
+    """A running `twofold serve` on a free loopback port, and a channel of it."""
 
     url: str
     token: str
     data: Path
     process: subprocess.Popen[str]
+    name: str = "main"
 
     @property
     def channel(self) -> str:
-        return f"{self.url}/main"
+        return f"{self.url}/{self.name}"
 
-    def create_channel(self, name: str) -> str:
-        """Create a channel of the owner's; return its address."""
+    def create_channel(self, name: str) -> Registry:
+        """Create another channel of the owner's; return the registry with it."""
         request = Request(
             f"{self.url}/api/manage/channels",
             json.dumps({"name": name}).encode(),
@@ -35,7 +36,7 @@ class Registry:
         )
         with urlopen(request) as answer:
             assert answer.status < 300
-        return f"{self.url}/{name}"
+        return replace(self, name=name)
 
 
 @contextmanager
