@@ -1,4 +1,4 @@
-"""The real clients behind a real nginx with the configuration of deploy/, at / and at a path."""
+"""The real clients behind a real nginx and Caddy as deploy/ configures them, at / and at a path."""
 
 from __future__ import annotations
 
@@ -23,11 +23,9 @@ from tests.server.conftest import Place, serve
 from tests.server.test_clients import run
 
 EXAMPLE = Path(__file__).parents[2] / "deploy" / "nginx" / "twofold.conf"
+CADDYFILE = Path(__file__).parents[2] / "deploy" / "caddy" / "Caddyfile"
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(shutil.which("nginx") is None, reason="nginx is not installed"),
-]
+pytestmark = pytest.mark.slow
 
 
 def find_port() -> int:
@@ -65,7 +63,15 @@ def run_nginx(
     codes: Container[int] = (200,),
 ) -> Iterator[None]:
     """Run nginx until the end of the block, which begins when it answers."""
-    command = ["nginx", "-c", config, "-p", folder, "-e", "stderr"]
+    with run_proxy(["nginx", "-c", config, "-p", folder, "-e", "stderr"], is_there, codes):
+        yield
+
+
+@contextmanager
+def run_proxy(
+    command: list[str | Path], is_there: Callable[[], requests.Response], codes: Container[int]
+) -> Iterator[None]:
+    """Run a proxy until the end of the block, which begins when it answers."""
     process = subprocess.Popen(command)
     try:
         for _ in range(100):
@@ -80,24 +86,50 @@ def run_nginx(
         process.wait(20)
 
 
-@pytest.fixture(params=["", "/pkgs"], ids=["at the top", "at a path"])
-def behind_nginx(
-    request: pytest.FixtureRequest, place: Place, tmp_path: Path
+def configure_caddy(folder: Path, port: int, inner: str, prefix: str) -> Path:
+    """Write Caddy's example without TLS, for this port, address and path."""
+    site = CADDYFILE.read_text(encoding="utf-8").partition("packages.example {\n")[2]
+    site = site.rpartition("}")[0].replace("127.0.0.1:8080", inner.removeprefix("http://"))
+    if prefix:  # as the example's comment has it
+        site = f"handle {prefix}/* {{\n{site}}}\n"
+    config = folder / "Caddyfile"
+    config.write_text(f"{{\nadmin off\n}}\nhttp://127.0.0.1:{port} {{\n{site}}}\n", "utf-8")
+    return config
+
+
+@pytest.fixture(
+    params=[(proxy, path) for proxy in ("nginx", "caddy") for path in ("", "/pkgs")],
+    ids=lambda param: f"{param[0]} at {param[1] or '/'}",
+)
+def behind_proxy(
+    request: pytest.FixtureRequest,
+    place: Place,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[tuple[Place, str]]:
     """The registry and its public URL."""
+    proxy, path = request.param
+    if shutil.which(proxy) is None:
+        pytest.skip(f"{proxy} is not installed")
     port = find_port()
-    public = f"http://127.0.0.1:{port}{request.param}"
+    public = f"http://127.0.0.1:{port}{path}"
     place.settings = replace(place.settings, public_url=public)
     with serve(place):
-        config = configure(tmp_path, port, place.url, request.param)
-        with run_nginx(config, tmp_path, lambda: requests.get(f"{public}/healthz", timeout=5)):
+        if proxy == "nginx":
+            config = configure(tmp_path, port, place.url, path)
+            command = ["nginx", "-c", config, "-p", tmp_path, "-e", "stderr"]
+        else:
+            monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "caddy"))
+            config = configure_caddy(tmp_path, port, place.url, path)
+            command = ["caddy", "run", "--adapter", "caddyfile", "--config", config]
+        with run_proxy(command, lambda: requests.get(f"{public}/healthz", timeout=5), (200,)):
             yield place, public
 
 
 def test_every_client_publishes_and_installs(
-    behind_nginx: tuple[Place, str], tmp_path: Path
+    behind_proxy: tuple[Place, str], tmp_path: Path
 ) -> None:
-    place, url = behind_nginx
+    place, url = behind_proxy
     files = tmp_path / "files"
     legacy = ["--repository-url", f"{url}/main/legacy/", "-u", "__token__", "-p", place.token]
     run("twine", "upload", make_wheel(files, "by_twine"), make_sdist(files, "by_twine"), *legacy)
@@ -128,9 +160,9 @@ def test_every_client_publishes_and_installs(
 
 
 def test_an_upload_without_permission_is_refused_through_it(
-    behind_nginx: tuple[Place, str],
+    behind_proxy: tuple[Place, str],
 ) -> None:
-    _, url = behind_nginx
+    _, url = behind_proxy
     answer = requests.post(
         f"{url}/main/legacy/",
         data={":action": "file_upload"},
