@@ -144,7 +144,7 @@ CASES: list[tuple[str, str, str, str]] = [
     ('plot = ["matplotlib"]', "Plot = []\nplot = []", "appears twice", "optional-dependencies]"),
     ('Homepage = "https://example.org"', "Homepage = 1", "must be a string", "urls] Homepage"),
     ('Homepage = "https://example.org"', '"%s" = "x"' % ("x" * 33), "longer than 32", "urls]"),
-    ('Homepage = "https://example.org"', '"a\\nB: c" = "x"', "is not a label of a URL", "urls]"),
+    ('Homepage = "https://example.org"', '"a\tB: c" = "x"', "is not a label of a URL", "urls]"),
     ('Homepage = "https://example.org"', '"a, b" = "x"', "is not a label of a URL", "urls]"),
     ('"my_package:main"', '"my_package"', "does not name a function", "scripts] my-script"),
     ('"my_package:main"', '"my-package:main"', "does not name a function", "scripts] my-script"),
