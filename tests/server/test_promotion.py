@@ -82,3 +82,12 @@ def test_a_version_is_found_in_any_spelling(stable: Place, tmp_path: Path) -> No
     assert {file.version for file in yanked} == {"1.0"}
     gone = lifecycle.delete_release(stable.registry, stable.owner, "main", "Pka", "2.0.rc1")
     assert {file.version for file in gone} == {"2.0rc1"}
+
+
+def test_a_release_is_shown_in_any_spelling_of_its_version(served: Place, tmp_path: Path) -> None:
+    served.publish(make_wheel(tmp_path, "pka", "1.0rc1"))
+    assert served.get("/main/project/pka/1.0-RC.1").ok
+    assert served.get("/main/pypi/pka/1.0.0c1/json").json()["info"]["version"] == "1.0rc1"
+    assert served.get("/api/release/main/pka/v1rc1").json()["version"] == "1.0rc1"
+    for missing in ("/main/project/pka/2", "/main/pypi/pka/x/json", "/api/release/main/pka/1.0"):
+        assert served.get(missing).status_code == 404

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from twofold.artifact import Kind
 from twofold.errors import Refused
 from twofold.names import normalize_name
-from twofold.names.version_order import sort_newest_first, sort_versions
+from twofold.names.version_order import find_versions, sort_newest_first, sort_versions
 from twofold.server.context import Registry, not_found, require_channel
 from twofold.server.model import Action, Actor, Channel, Page, Project, StoredFile, View
 from twofold.server.pages import page_updates, simple_pages
@@ -137,10 +137,13 @@ def list_projects(registry: Registry, actor: Actor, channel_name: str) -> list[P
 
 
 def list_files(registry: Registry, known: Project, version: str | None = None) -> list[StoredFile]:
-    """Return the files of a project (of one version) in upload order."""
+    """Return the files of a project (of a version, in any spelling) in upload order."""
     with registry.database.read() as db:
         found = files.list_project_files(db, known.id)
-    return [file for file in found if version in (None, file.version)]
+    if version is None:
+        return found
+    named = find_versions({file.version for file in found}, version)
+    return [file for file in found if file.version in named]
 
 
 def list_releases(registry: Registry, known: Project) -> dict[str, dict[str, object]]:

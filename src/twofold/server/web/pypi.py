@@ -8,6 +8,7 @@ from starlette.routing import Route
 
 from twofold.errors import Refused
 from twofold.names import normalize_name
+from twofold.names.version_order import find_versions
 from twofold.server.model import Page, View
 from twofold.server.pages import project_json
 from twofold.server.pages.page_updates import HTML, JSON, make_etag
@@ -131,7 +132,10 @@ def get_project_json(request: Request) -> Response:
     root = str(request.base_url).rstrip("/")
     base, files_base = f"{root}/{channel.name}", f"{root}{PACKAGES}/{channel.name}"
     files = listings.list_release_files(registry, View(actor, channel.name), name, files_base)
-    if not files or version not in (None, *(file.version for file in files)):
+    if version is not None:
+        named = find_versions({file.version for file in files}, version)
+        version, files = (min(named), files) if named else (version, [])
+    if not files:
         raise Refused("not-found", f"There is no release of '{name[:100]}' here", status=404)
     chosen = version or project_json.choose_release(files)
     files = listings.with_metadata(registry, View(actor, channel.name), files, chosen)

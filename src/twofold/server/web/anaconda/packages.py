@@ -83,6 +83,8 @@ def remove_package(request: Request) -> Response:
 def show_release(request: Request) -> Response:
     """Show a release with its files."""
     context, version = _load_context(request), request.path_params["version"]
+    if context.files:
+        version = context.files[0].version
     if version not in context.release_attributes and not context.files:
         raise Refused("not-found", f"There is no release '{version[:100]}'", status=404)
     return JSONResponse(serializers.serialize_release(context, version, context.files))

@@ -13,6 +13,7 @@ from starlette.routing import Route
 
 from twofold.errors import Refused
 from twofold.names import normalize_name
+from twofold.names.version_order import find_versions
 from twofold.server.context import Registry, not_found
 from twofold.server.model import Actor, Channel, Project, View
 from twofold.server.pages import conda_pages
@@ -68,10 +69,9 @@ def _show(request: Request, version: str | None) -> Response:
     project = _find_project(registry, actor, channel, path["name"], is_upstream=bool(remote))
     history = releases.list_history(registry, project) if isinstance(project, Project) else []
     newest = releases.choose_newest(history)
+    named = find_versions([one.version for one in history], version or "")
     shown = (
-        newest
-        if version is None
-        else next((one for one in history if one.version == version), None)
+        newest if version is None else next((one for one in history if one.version in named), None)
     )
     if version is not None and shown is None:
         raise not_found(f"release {version[:100]} of '{path['name'][:100]}' in '{channel.name}'")
