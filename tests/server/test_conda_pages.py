@@ -121,11 +121,12 @@ def test_notices_are_shown_until_they_expire_or_are_removed(served: Place) -> No
     first = notices.add(
         served.registry, OPERATOR, "main", NoticeRequest("Moving on Friday", "warning", 2)
     )
-    notices.add(served.registry, OPERATOR, "main", NoticeRequest("New mirror"))
+    notices.add(served.registry, OPERATOR, "main", NoticeRequest("New <mirror>"))
+    assert "<p>New &lt;mirror&gt;</p>" in served.get("/main").text
     response = served.get("/main/notices.json").json()["notices"]
     assert [(one["message"], one["level"]) for one in response] == [
         ("Moving on Friday", "warning"),
-        ("New mirror", "info"),
+        ("New <mirror>", "info"),
     ]
     assert {"id", "created_at", "expired_at", "expires_at"} <= set(response[0])
     notices.remove(served.registry, OPERATOR, "main", response[1]["id"])

@@ -11,7 +11,7 @@ from starlette.routing import Route
 from twofold.server.context import Registry
 from twofold.server.model import ANONYMOUS, Channel, View
 from twofold.server.proxy import listings
-from twofold.server.registry import administration, labels, queries
+from twofold.server.registry import administration, labels, notices, queries
 from twofold.server.registry.browsing import releases
 from twofold.server.registry.browsing.search import (
     Order,
@@ -68,6 +68,7 @@ def show_channel(request: Request) -> Response:
         "order": order,
         "remote": listings.search_remote(registry, View(actor, channel.name), q) if asks else [],
         "labels": names,
+        "notices": notices.list_active(registry, View(actor, channel.name))[0],
         "here": q,
         "next_address": f"?{urlencode({'q': q} if q else {'sort': order.value})}&page=",
         "format_date": format_date,
