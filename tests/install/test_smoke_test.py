@@ -117,6 +117,7 @@ def test_the_tests_of_a_package_by_rattler_build_are_run(
 - python: {imports: [my_package], pip_check: false}
 - script: {interpreter: python, content: "import my_package; assert my_package.x == 2"}
 - script: {interpreter: ruby-of-nobody, content: "1"}
+- script: ["test -f not-there"]
 - package_contents: {files: [nothing]}
 """
     files = {"recipe/recipe.yaml": b"of rattler-build", "tests/tests.yaml": tests}
@@ -126,7 +127,9 @@ def test_the_tests_of_a_package_by_rattler_build_are_run(
     assert steps["tests.yaml, test 2"]["worked"], steps["tests.yaml, test 2"]["detail"]
     assert "AssertionError" in steps["tests.yaml, test 3"]["detail"]
     assert "there is no program ruby-of-nobody" in steps["tests.yaml, test 4"]["detail"]
-    assert ran.code == 1 and "tests.yaml, test 5" not in steps
+    silent = steps["tests.yaml, test 5"]["detail"]
+    assert "exit code 1" in silent and "test -f not-there" in silent
+    assert ran.code == 1 and "tests.yaml, test 6" not in steps
 
 
 def test_tests_of_rattler_build_are_read_in_each_form() -> None:

@@ -262,5 +262,8 @@ def run_package_tests(python: Path, prefix: Path, tests: Path | None, name: str)
         place = prefix / test.cwd if test.cwd else tests / f"script-{number}"
         own = {**variables, "SRC_DIR": str(place), **test.env}
         done = run_in_environment(words, python, prefix, place, own)
-        steps.append(SmokeStep(test.name, done.returncode == 0, done.stdout + done.stderr))
+        output = done.stdout + done.stderr
+        if done.returncode and not output.strip():  # as of `test -f FILE`
+            output = f"exit code {done.returncode}, and no output, of:\n{test.content}"
+        steps.append(SmokeStep(test.name, done.returncode == 0, output))
     return steps
