@@ -18,8 +18,9 @@ from tests.servers.upstream import StaticServer
 from tests.servers.upstream_reads import advance_clock, audited, files_of
 from twofold.errors import Refused
 from twofold.index.folder import index_folder
-from twofold.server.proxy import config
+from twofold.server.proxy import config, offer_list, offer_rounds
 from twofold.server.proxy.config import UpstreamConfig
+from twofold.server.registry import queries
 from twofold.server.settings import Settings
 
 
@@ -143,6 +144,9 @@ def test_a_project_without_usable_files_in_the_first_index_is_not_asked_from_the
     add(served, f"{second.url}/simple", "late")
     assert served.get("/main/simple/spam/").status_code in (404, 503)
     assert served.get("/main/simple/spam/").status_code in (404, 503)  # the cached one too
+    offer_list.add(served.registry, served.owner, "main", ["spam"])
+    channel = queries.get_channel(served.registry, served.owner, "main")
+    assert set(offer_rounds.run_round(served.registry, channel).missing) == {"spam"}
     assert second.requested == []
     first.answers["/simple/spam/"] = first.default
     advance_clock(served)

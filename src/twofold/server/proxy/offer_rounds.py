@@ -33,7 +33,7 @@ from twofold.server.proxy import metadata_cache, offered_wheels, upstream_simple
 from twofold.server.proxy.metadata_cache import MAX_METADATA_SIZE, PYPI, upstream_source
 from twofold.server.proxy.offered_wheels import OfferedWheel, OfferedWheels
 from twofold.server.proxy.policy import Policy, find_refused, parse_policy
-from twofold.server.proxy.remote_files import ListResponse, RemoteFile
+from twofold.server.proxy.remote_files import ListResponse, RemoteFile, RemoteProject
 from twofold.server.registry.local_metadata import find_known_names
 from twofold.server.store import Connection, channels, offers
 from twofold.server.store.offers import OfferedProject
@@ -150,7 +150,8 @@ class _Round:
             page = upstream_simple.fetch_files(upstream_source(upstream), offered.key, known)
             if page is not None and page.unchanged:
                 return _Reading(offered.key, upstream=upstream, made_for=last.made_for)
-            if page is not None and (page.project.files or page.project.status):
+            project = page.project if page is not None else RemoteProject()
+            if page is not None and (project.files or project.unusable or project.status):
                 return self._read_wheels(offered, upstream, page)
         return self._make_missing(offered, "no upstream has it, or its name is private")
 
