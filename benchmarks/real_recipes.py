@@ -219,7 +219,7 @@ def compare_some(
         for recipe, path in write_each(history, chosen):
             kind = path.name
             counts[kind, "recipes"] += 1
-            is_meta = kind == "meta.yaml"
+            is_meta = not has_v1_form(path)
             ours = render_ours(path, variants)
             if not is_meta and (isinstance(ours, str) or not all("method" in p for p in ours)):
                 counts[kind, "handed on to rattler-build"] += 1

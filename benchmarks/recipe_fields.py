@@ -142,7 +142,7 @@ def _flatten_meta(package: Mapping[str, Any]) -> dict[str, Any]:
     fields: dict[str, Any] = {
         "version": package["package"].get("version"),
         "number": build.get("number", 0),
-        "noarch": build.get("noarch") or "",
+        "noarch": build.get("noarch") or ("python" if build.get("noarch_python") else ""),
         "script": "\n".join(_as_list(build.get("script"))),
         "entry_points": _as_list(build.get("entry_points")),
     }
@@ -197,7 +197,9 @@ def _flatten_v1(package: Mapping[str, Any]) -> dict[str, Any]:
         test["requires"] += [f"python {version}" for version in versions]
         script = one.get("script")
         script = script.get("content") if isinstance(script, dict) else script
-        test["commands"] += _as_list(script)
+        # A value of the context is put in when the test is packed.
+        version = str(package["package"]["version"])
+        test["commands"] += [line.replace("${{ version }}", version) for line in _as_list(script)]
         test["requires"] += _as_list((one.get("requirements") or {}).get("run"))
     return _flatten_meta(
         {**package, "build": build, "requirements": needs, "about": about, "test": test}

@@ -13,8 +13,9 @@ from rattler_build import MultiOutputRecipe, SingleOutputRecipe, Stage0Recipe, V
 from tests.recipe.recipe_builder import RECIPES, Builder, copy_recipe, read_info, read_members
 from tests.recipe.summary import read_for_linux
 from twofold.errors import ProjectErrors, SubprocessFailed, TwofoldError
+from twofold.recipe.building.with_rattler import render_unchanged
 from twofold.recipe.read.match_specs import to_strict_spec
-from twofold.recipe.request import Platform
+from twofold.recipe.request import Platform, RecipeRequest
 from twofold.recipe.write.to_v1 import render_v1, translate_recipe
 
 posix = pytest.mark.skipif(os.name == "nt", reason="its script is for a POSIX shell")
@@ -337,3 +338,35 @@ def test_every_section_of_a_recipe_for_rattler_build_has_strict_requirements(
     assert needs["run_constraints"] == ["c ==1.2"]
     assert needs["run_exports"] == {"weak": ["e >=1"]}
     assert tests[0]["requirements"] == {"run": ["t 1.*"]}
+
+
+SKIPPING = """\
+context: {{version: "1"}}
+recipe: {{name: s, version: "${{{{ version }}}}"}}
+build: {{noarch: generic, skip: {top}}}
+outputs:
+  - package: {{name: "${{{{ 's-' ~ 'a' }}}}"}}
+    build: {{skip: {own}}}
+  - package: {{name: s-b}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("top", "own", "names"),
+    [
+        ("[]", "[linux]", ["s-b"]),
+        ("[linux]", "[]", []),
+        ("[win]", "['version == \"1\"', win]", ["s-b"]),
+        ("'${{ linux }}'", "[]", []),
+        ("[osx]", "[\"match(python, '<3.12')\"]", ["s-b"]),
+        ("[nowhere.there]", "[win]", ["s-a", "s-b"]),
+    ],
+)
+def test_outputs_that_a_recipe_v1_skips_are_not_built(
+    tmp_path: Path, top: str, own: str, names: list[str]
+) -> None:
+    path = tmp_path / "recipe.yaml"
+    path.write_text(SKIPPING.format(top=top, own=own), encoding="utf-8")
+    request = RecipeRequest(lambda source, _: source, platform=Platform("linux-64", "3.11"))
+    rendered = render_unchanged(path, request)
+    assert [one["package"]["name"] for one in rendered] == names

@@ -248,6 +248,12 @@ tests:
     assert recipe.sources[0].file_name == "x-1.2.3.tar.gz"
 
 
+def test_a_test_without_a_kind_is_left_to_rattler_build(tmp_path: Path) -> None:
+    tests = "tests:\n  - requirements:\n      run: [python]\n"
+    with pytest.raises(UnsupportedRecipe, match="neither python nor script"):
+        read(tmp_path, f"package: {{name: x, version: '1'}}\n{tests}")
+
+
 def test_a_test_script_with_an_environment_is_left_to_rattler_build(tmp_path: Path) -> None:
     with pytest.raises(UnsupportedRecipe, match="tests/script"):
         read(

@@ -16,6 +16,7 @@ from twofold.artifact import Kind
 from twofold.errors import SubprocessFailed, TwofoldError
 from twofold.fetching import require_local
 from twofold.names import parse_conda_name
+from twofold.recipe.building.skipped_variants import is_skipped
 from twofold.recipe.building.variations import BuildStep
 from twofold.recipe.model import Recipe
 from twofold.recipe.read.variants import MAX_COMBINATIONS, NAMES, PYTHON_MIN, find_variant_files
@@ -112,6 +113,11 @@ def _render_variants(path: Path, host: HostSettings) -> Sequence[RenderedVariant
         raise TwofoldError(
             f"rattler-build cannot read the recipe: {error}", "", host.error_location or str(path)
         ) from error
+    rendered = [
+        one
+        for one in rendered
+        if not is_skipped(path, one.recipe.package.name, _read_values(one), host.subdir)
+    ]
     names = {variant.recipe.package.name for variant in rendered}
     if len(rendered) > MAX_COMBINATIONS * max(1, len(names)):
         raise TwofoldError(
@@ -120,6 +126,10 @@ def _render_variants(path: Path, host: HostSettings) -> Sequence[RenderedVariant
             str(host.variant_files[0] if host.variant_files else path),
         )
     return rendered
+
+
+def _read_values(variant: RenderedVariant) -> dict[str, str]:
+    return {str(key): str(text) for key, text in variant.variant.items()}
 
 
 def _channel_url(channel: str) -> str:
@@ -170,8 +180,12 @@ def _build_variant(variant: RenderedVariant, draft: Path, host: HostSettings) ->
 
 
 def build_unchanged(path: Path, out: Path, request: RecipeRequest) -> list[Path]:
-    """Build a recipe.yaml with the variants beside it."""
-    return _build_kinds(path, out, request.kinds, _make_settings(path, request))
+    """Build a recipe.yaml with the variants beside it; [] where all of it is skipped."""
+    built = _build_kinds(path, out, request.kinds, _make_settings(path, request))
+    if not built:
+        subdir = request.platform.subdir
+        request.report(f"{path.name}: build/skip is true on {subdir}: nothing is built")
+    return built
 
 
 def render_unchanged(path: Path, request: RecipeRequest) -> list[dict[str, Any]]:
@@ -179,7 +193,7 @@ def render_unchanged(path: Path, request: RecipeRequest) -> list[dict[str, Any]]
     made = []
     for variant in _render_variants(path, _make_settings(path, request)):
         value = dict(variant.recipe.to_dict())
-        value["variant"] = {str(key): str(text) for key, text in variant.variant.items()}
+        value["variant"] = _read_values(variant)
         subdir = request.platform.subdir
         package, build = value["package"], value["build"]
         stem = f"{package['name']}-{package['version']}-{build['string']}"

@@ -230,6 +230,8 @@ def _convert_tests(node: Node | None, contents: list[object]) -> Node | None:
             contents.append(to_plain(one))
             continue
         parts = _check_keys(one, ("python", "script", "requirements", "files"), "tests")
+        if not {"python", "script"} & parts.keys():
+            raise UnsupportedRecipe("a test has neither python nor script")  # rattler-build refuses
         python = _check_keys(
             parts.get("python"), ("imports", "pip_check", "python_version"), "tests"
         )
