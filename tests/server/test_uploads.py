@@ -269,9 +269,14 @@ def test_uploads_in_progress_fit_into_the_quota_of_the_spool(place: Place, tmp_p
     assert not list(place.settings.spool.iterdir())
 
 
-def test_a_signature_beside_the_file_is_dropped(served: Place, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "ending"), [("gpg_signature", "asc"), ("signature", "sigstore"), ("gpg", "")]
+)
+def test_a_signature_beside_the_file_is_dropped(
+    served: Place, tmp_path: Path, name: str, ending: str
+) -> None:
     wheel = make_wheel(tmp_path)
-    signature = ("gpg_signature", (f"{wheel.name}.asc", b"signed" * 1000))
+    signature = (name, (f"{wheel.name}.{ending}", b"signed" * 1000))
     content = ("content", (wheel.name, wheel.read_bytes()))
     for parts in ([content, signature], [signature, content]):
         answer = requests.post(
@@ -281,7 +286,7 @@ def test_a_signature_beside_the_file_is_dropped(served: Place, tmp_path: Path) -
             auth=("__token__", served.token),
             timeout=20,
         )
-        assert (answer.status_code, answer.json()["dropped"]) == (200, ["gpg_signature"])
+        assert (answer.status_code, answer.json()["dropped"]) == (200, [name])
     assert not list(served.settings.spool.iterdir())
     twice = requests.post(
         f"{served.channel}/legacy/",
@@ -291,3 +296,15 @@ def test_a_signature_beside_the_file_is_dropped(served: Place, tmp_path: Path) -
         timeout=20,
     )
     assert (twice.status_code, twice.json()["code"]) == (400, "several-files")
+    other = make_wheel(tmp_path, "other")
+    attested = requests.post(
+        f"{served.channel}/legacy/",
+        data={":action": "file_upload"},
+        files=[
+            ("content", (other.name, other.read_bytes())),
+            ("attestations", ("attestations.json", b"no JSON")),
+        ],
+        auth=("__token__", served.token),
+        timeout=20,
+    )
+    assert attested.status_code == 400 and "attestations" in attested.text

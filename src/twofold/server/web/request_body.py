@@ -61,8 +61,13 @@ if TYPE_CHECKING:
 MAX_FIELD_BYTES = 16 << 20
 MAX_PARTS = 1000
 
-#: Files that clients send beside the one uploaded, and that nobody needs: PyPI drops them too.
-DROPPED_FILES = {"gpg_signature"}
+#: Parts that are the file of a form. Others are signatures and the like, which clients send beside
+#: it and PyPI drops too, unless the file's name is that of a package.
+FILE_PARTS = ("content", "file")
+PACKAGE_ENDINGS = (".whl", ".tar.gz", ".conda", ".tar.bz2")
+
+#: A field of PyPI's form that some clients send as a file.
+TEXT_PART = "attestations"
 
 #: rattler-build's uploader sends no filename: its part of this name is still the file.
 UNNAMED_FILE = "file"
@@ -211,15 +216,17 @@ class _FormReader:
         if b"name" not in options:
             raise Refused("malformed-form", "A part of the form has no name")
         self.name = options[b"name"].decode("utf-8", "replace")
-        if b"filename" not in options and self.name != UNNAMED_FILE:
+        is_text = b"filename" not in options and self.name != UNNAMED_FILE
+        if is_text or self.name == TEXT_PART:
             return
         self.is_file = True
-        if self.name in DROPPED_FILES:
+        filename = options.get(b"filename", b"").decode("utf-8", "replace")
+        if self.name not in FILE_PARTS and not filename.endswith(PACKAGE_ENDINGS):
             self.form.dropped.append(self.name)
             return
         if self.form.path is not None:
             raise Refused("several-files", "The form contains more than one file")
-        self.form.filename = options.get(b"filename", b"").decode("utf-8", "replace")
+        self.form.filename = filename
         self.form.path = self.form.spool.new_path()
         self.file = self.form.path.open("wb")
 
