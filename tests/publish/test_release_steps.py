@@ -119,6 +119,27 @@ after = ["echo after $TWOFOLD_NAME >> {hooks}"]
     )
 
 
+def test_a_push_that_the_remote_would_refuse_stops_the_release_before_it_changes_anything(
+    twofold: Callable[..., Any], project: Path, tmp_path: Path
+) -> None:
+    (project / "CHANGELOG.md").write_text("# Changes\n\n## [Unreleased]\n\n- More.\n")
+    git(project, "commit", "-q", "-am", "More")
+    words = ["release", "minor", "--to", tmp_path / "out", "--push", "--yes"]
+    assert "nothing can be pushed to origin" in twofold(*words, cwd=project).err
+    remote = tmp_path / "remote.git"
+    git(tmp_path, "init", "-q", "--bare", "remote.git")
+    git(project, "remote", "add", "origin", str(remote))
+    git(project, "push", "-q", "-u", "origin", "HEAD:main", "HEAD:refs/tags/v1.1.0")
+    assert "origin has the tag v1.1.0 already" in twofold(*words, cwd=project).err
+    git(remote, "tag", "-d", "v1.1.0")
+    git(project, "commit", "-q", "--amend", "-m", "Another")
+    ran = twofold(*words, cwd=project)
+    assert "nothing can be pushed to origin" in ran.err
+    assert "non-fast-forward" in ran.err
+    assert git(project, "status", "--porcelain", "-uno") == ""
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_hook_that_fails_leaves_everything_as_it_was(
     twofold: Callable[..., Any], project: Path, tmp_path: Path
 ) -> None:

@@ -89,6 +89,8 @@ def run(args: argparse.Namespace) -> int:
     _require_ready(root, planned, with_git, args)
     if with_git and (unsigned := git.find_signing_problem(root, table.sign)):
         raise unsigned
+    if with_git and table.push and (unpushed := git.find_push_problem(root, planned.tag)):
+        raise unpushed
     _report_names(root, planned, args.to, say)
     with interrupt_on_sigterm():
         uploaded = _release(root, planned, table, say, args)

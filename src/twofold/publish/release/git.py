@@ -107,12 +107,38 @@ def make_tag(root: Path, tag: str, message: str, *, signed: bool = False) -> Non
 
 def push(root: Path, tag: str) -> str:
     """Push the branch and the tag together; returns the remote's name."""
-    branch = _run_git(root, "rev-parse", "--abbrev-ref", "@{upstream}").stdout.strip()
-    remote = branch.partition("/")[0] or "origin"
-    where = branch.partition("/")[2]
-    head = f"HEAD:{where}" if where else "HEAD"
+    remote, head = _find_push_target(root)
     _check_git(root, "push", "-q", "--atomic", remote, head, f"refs/tags/{tag}")
     return remote
+
+
+def find_push_problem(root: Path, tag: str) -> SubprocessFailed | None:
+    """Why the remote would not take the branch or the tag, found before the upload."""
+    remote, head = _find_push_target(root)
+    # --no-verify: the user's hooks judge the release's commit, which is not made yet.
+    done = _run_git(root, "push", "--dry-run", "--no-verify", remote, head)
+    if done.returncode != 0:
+        message, hint = (
+            f"nothing can be pushed to {remote}",
+            "fix git's error above, or do not push",
+        )
+        return SubprocessFailed(message, hint, output=done.stderr)
+    listed = _run_git(root, "ls-remote", remote, f"refs/tags/{tag}", f"refs/tags/{tag}^{{}}")
+    commits = [line.partition("\t")[0] for line in listed.stdout.splitlines()]
+    if commits and commits[-1] != find_tag(root, tag):
+        message, hint = (
+            f"{remote} has the tag {tag} already",
+            f"choose another version: git fetch {remote}",
+        )
+        return SubprocessFailed(message, hint)
+    return None
+
+
+def _find_push_target(root: Path) -> tuple[str, str]:
+    """The remote of the branch, and what is pushed there."""
+    branch = _run_git(root, "rev-parse", "--abbrev-ref", "@{upstream}").stdout.strip()
+    remote, _, where = branch.partition("/")
+    return remote or "origin", f"HEAD:{where}" if where else "HEAD"
 
 
 def stage(root: Path, path: Path) -> None:
