@@ -408,3 +408,20 @@ def test_the_command_shows_sets_and_can_be_tried(
     assert "0.9 is lower than the current version 1.0.1" in lower.err
     wrong = twofold("version", "next", cwd=root)
     assert "the current version is 1.0.1; write the new one like 1.2.0" in wrong.err
+
+
+@pytest.mark.parametrize("value", ["1", '"("', '["a"]', "{version = 1}", "2020-01-01"])
+@pytest.mark.parametrize(
+    "key",
+    [
+        *("project", "tool", "build-system", "tool.poetry", "tool.hatch", "tool.hatch.version"),
+        *("tool.hatch.version.pattern", "tool.hatch.version.path", "tool.pdm", "tool.flit.module"),
+        *("tool.setuptools.dynamic", "tool.setuptools.dynamic.version.file", "tool.twofold"),
+        *("tool.setuptools.package-dir", "tool.setuptools.packages.find", "build-system.requires"),
+        *("tool.scikit-build.metadata.version", "tool.maturin.manifest-path"),
+    ],
+)
+def test_a_setting_of_another_type_is_no_version(key: str, value: str, tmp_path: Path) -> None:
+    root = write(tmp_path, {"pyproject.toml": f"{key} = {value}\n"})
+    with pytest.raises(TwofoldError, match="no version was found"):
+        plan_version(root, "minor")

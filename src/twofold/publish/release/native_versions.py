@@ -9,8 +9,11 @@ from typing import Any
 
 from twofold.publish.release.version_place import (
     VersionPlace,
+    compile_pattern,
     find_in_file,
     find_toml,
+    get_table,
+    get_text,
     look_up,
     parse_toml,
     read_text,
@@ -33,22 +36,17 @@ def find_native(root: Path, tool: dict[str, Any]) -> list[VersionPlace]:
 
 def _find_scikit_build(root: Path, tool: dict[str, Any]) -> list[VersionPlace]:
     """The file and pattern of `provider = "scikit_build_core.metadata.regex"`."""
-    settings = look_up(tool, ("scikit-build", "metadata", "version"))
-    if not isinstance(settings, dict) or not str(settings.get("provider")).endswith(".regex"):
+    settings = get_table(tool, "scikit-build", "metadata", "version")
+    if not get_text(settings, "provider").endswith(".regex"):
         return []
-    file, pattern = settings.get("input"), settings.get("regex", _SCIKIT_BUILD)
-    if not isinstance(file, str) or not isinstance(pattern, str):
-        return []
-    try:
-        return search([root / file], re.compile(pattern, re.M))
-    except re.error:
-        return []
+    file = get_text(settings, "input")
+    pattern = compile_pattern(get_text(settings, "regex") or _SCIKIT_BUILD)
+    return search([root / file], pattern) if file and pattern else []
 
 
 def _find_cargo(root: Path, tool: dict[str, Any]) -> list[VersionPlace]:
     """maturin's Cargo.toml, whose version may be that of the workspace above it."""
-    named = look_up(tool, ("maturin", "manifest-path"))
-    cargo = root / (named if isinstance(named, str) else "Cargo.toml")
+    cargo = root / (get_text(tool, "maturin", "manifest-path") or "Cargo.toml")
     if not cargo.is_file():
         return []
     places = find_toml(cargo, ("package", "version"), "semver")

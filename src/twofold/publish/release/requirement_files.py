@@ -131,9 +131,9 @@ def _list_requirement_files(folder: Path) -> list[Path]:
     names: list[str] = []
     pyproject = folder / "pyproject.toml"
     if pyproject.is_file():
-        tool = parse_toml(pyproject, read_text(pyproject)).get("tool", {})
+        document = parse_toml(pyproject, read_text(pyproject))
         for keys in (("setuptools", "dynamic"), ("hatch", "metadata", "hooks", "requirements_txt")):
-            names += _list_strings(look_up(tool, keys))
+            names += _list_strings(look_up(document, ("tool", *keys)))
     for file in (folder / "setup.cfg", folder / "setup.py"):
         text = read_text(file) if file.is_file() else ""
         names += re.findall(r"[\w./-]+\.(?:txt|in)\b", text)

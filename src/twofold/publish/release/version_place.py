@@ -147,3 +147,30 @@ def look_up(document: Any, keys: Sequence[str]) -> Any:
     for key in keys:
         document = document.get(key) if isinstance(document, dict) else None
     return document
+
+
+def get_table(document: Any, *keys: str) -> dict[str, Any]:
+    """The table below these keys; an empty one where something else is written."""
+    value = look_up(document, keys)
+    return value if isinstance(value, dict) else {}
+
+
+def get_text(document: Any, *keys: str) -> str:
+    """The string below these keys; '' where something else is written."""
+    value = look_up(document, keys)
+    return value if isinstance(value, str) else ""
+
+
+def get_texts(document: Any, *keys: str) -> list[str]:
+    """The strings of a list below these keys, or the one string there."""
+    value = look_up(document, keys)
+    listed = value if isinstance(value, list) else [value]
+    return [one for one in listed if isinstance(one, str)]
+
+
+def compile_pattern(pattern: str) -> re.Pattern[str] | None:
+    """Compile a pattern of the user's; None for one that Python's `re` does not read."""
+    try:
+        return re.compile(pattern, re.M)
+    except (re.error, RecursionError, OverflowError):
+        return None

@@ -23,8 +23,12 @@ from twofold.publish.release.setup_versions import (
 )
 from twofold.publish.release.version_place import (
     VersionPlace,
+    compile_pattern,
     find_json,
     find_toml,
+    get_table,
+    get_text,
+    get_texts,
     parse_toml,
     read_text,
     search,
@@ -71,16 +75,15 @@ def find_version(root: Path) -> WrittenVersion:
     found = WrittenVersion()
     pyproject = root / "pyproject.toml"
     document = parse_toml(pyproject, read_text(pyproject)) if pyproject.is_file() else {}
-    project, tool = document.get("project", {}), document.get("tool", {})
-    poetry = tool.get("poetry", {})
-    found.name = str(project.get("name") or poetry.get("name") or "")
+    tool = get_table(document, "tool")
+    found.name = get_text(document, "project", "name") or get_text(tool, "poetry", "name")
     for keys in (("project", "version"), ("tool", "poetry", "version")):
         found.places += find_toml(pyproject, keys) if document else []
     folders = PackageFolders(root)
-    setuptools = tool.get("setuptools", {})
-    packages = setuptools.get("packages", {})
-    find = packages.get("find", {}) if isinstance(packages, dict) else {}
-    folders.add(setuptools.get("package-dir", {}), find.get("where", ()))
+    folders.add(
+        get_table(tool, "setuptools", "package-dir"),
+        get_texts(tool, "setuptools", "packages", "find", "where"),
+    )
     if document and not found.places:
         _read_backend_settings(root, found, tool, folders)
     if found.is_unknown:
@@ -102,48 +105,46 @@ def _read_backend_settings(
     root: Path, found: WrittenVersion, tool: dict[str, Any], folders: PackageFolders
 ) -> None:
     """The settings of twofold, hatch, pdm, flit and setuptools about a dynamic version."""
-    twofold, pdm = (
-        tool.get("twofold", {}).get("version", {}),
-        tool.get("pdm", {}).get("version", {}),
-    )
-    hatch = tool.get("hatch", {}).get("version", {})
+    twofold, pdm = get_table(tool, "twofold", "version"), get_table(tool, "pdm", "version")
+    hatch = get_table(tool, "hatch", "version")
     if (root / "hatch.toml").is_file():
         file = root / "hatch.toml"
-        hatch = parse_toml(file, read_text(file)).get("version", hatch)
+        hatch = get_table(parse_toml(file, read_text(file)), "version") or hatch
     if twofold.get("from") == "git":
-        found.tag_prefix = str(twofold.get("tag-prefix", "v"))
+        found.tag_prefix = get_text(twofold, "tag-prefix") if "tag-prefix" in twofold else "v"
     elif hatch.get("source") == "vcs" or pdm.get("source") == "scm" or "setuptools_scm" in tool:
         found.tag_prefix = "v"
     elif twofold:
-        files = [root / twofold["path"]] if "path" in twofold else list_code_files(root)
-        found.places += _find_dunders(files)[:1]
+        path = get_text(twofold, "path")
+        found.places += _find_dunders([root / path] if path else list_code_files(root))[:1]
     elif hatch:
         found.places += _find_hatch(root, hatch)
-    elif pdm.get("path"):
-        found.places += _find_dunders([root / pdm["path"]])
-    dynamic = tool.get("setuptools", {}).get("dynamic", {}).get("version", {})
-    if isinstance(dynamic, dict) and not found.places:
-        attr, file = str(dynamic.get("attr", "")), dynamic.get("file", ())
-        found.places += folders.find_reference(attr, file)
-    _read_flit(found, tool.get("flit", {}), folders)
+    elif path := get_text(pdm, "path"):
+        found.places += _find_dunders([root / path])
+    if not found.places:
+        dynamic = get_table(tool, "setuptools", "dynamic", "version")
+        attr, files = get_text(dynamic, "attr"), get_texts(dynamic, "file")
+        found.places += folders.find_reference(attr, files)
+    _read_flit(found, get_table(tool, "flit"), folders)
 
 
 def _find_hatch(root: Path, hatch: dict[str, Any]) -> list[VersionPlace]:
     """hatchling's sources `regex` and `code`, and `nodejs` of hatch-nodejs-version."""
+    path = get_text(hatch, "path")
     if hatch.get("source") == "nodejs":
-        return find_json(root / hatch.get("path", "package.json"), ["version"], "semver")
-    path, pattern = hatch.get("path"), hatch.get("pattern")
+        return find_json(root / (path or "package.json"), ["version"], "semver")
     if not path or not (root / path).is_file():
         return []
     if hatch.get("source") == "code":
-        return find_assigned(root / path, str(hatch.get("expression", "__version__")))
-    compiled = re.compile(pattern, re.M) if isinstance(pattern, str) else HATCH
-    return search([root / path], compiled)
+        return find_assigned(root / path, get_text(hatch, "expression") or "__version__")
+    pattern = get_text(hatch, "pattern")
+    compiled = compile_pattern(pattern) if pattern else HATCH
+    return search([root / path], compiled) if compiled else []
 
 
 def _read_flit(found: WrittenVersion, flit: dict[str, Any], folders: PackageFolders) -> None:
-    module = flit.get("module", {}).get("name") or flit.get("metadata", {}).get("module", "")
-    found.name = found.name or str(flit.get("metadata", {}).get("dist-name", "") or module)
+    module = get_text(flit, "module", "name") or get_text(flit, "metadata", "module")
+    found.name = found.name or get_text(flit, "metadata", "dist-name") or module
     if found.is_unknown:
         module = module or found.name.replace("-", "_")
         found.places += folders.find_attribute(module, "__version__")
@@ -160,8 +161,8 @@ def _find_dunders(files: Iterable[Path]) -> list[VersionPlace]:
 
 
 def _is_from_scm(document: dict[str, Any], root: Path) -> bool:
-    requires = document.get("build-system", {}).get("requires", ())
-    names = {normalize_name(re.split(r"[^\w.-]", str(one), maxsplit=1)[0]) for one in requires}
+    requires = get_texts(document, "build-system", "requires")
+    names = {normalize_name(re.split(r"[^\w.-]", one, maxsplit=1)[0]) for one in requires}
     setup = root / "setup.py"
     text = read_text(setup) if setup.is_file() else ""
     return bool(names & SCM) or "use_scm_version" in text or "versioneer" in text

@@ -24,7 +24,7 @@ from twofold.publish.release.version import (
     list_version_tags,
     read_version,
 )
-from twofold.publish.release.version_place import parse_toml, read_text
+from twofold.publish.release.version_place import get_texts, parse_toml, read_text
 from twofold.publish.release.version_places import find_version
 from twofold_build.atomic import write_atomically
 
@@ -130,7 +130,7 @@ def _read_all(
 def _list_build_requirements(folder: Path) -> list[str]:
     file = folder / "pyproject.toml"
     document = parse_toml(file, read_text(file)) if file.is_file() else {}
-    requires = document.get("build-system", {}).get("requires", ())
+    requires = get_texts(document, "build-system", "requires")
     return [normalize_name(requirement_name(one)) for one in requires]
 
 
