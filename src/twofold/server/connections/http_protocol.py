@@ -227,8 +227,10 @@ class HeadTransport:
 
 def add_reason_phrase(head: bytes) -> bytes:
     """Move the value of `x-reason` into the status line of a response head."""
-    lines = head.split(b"\r\n")
     mark = REASON_HEADER + b": "
+    if mark not in head:
+        return head
+    lines = head.split(b"\r\n")
     for number, line in enumerate(lines[1:], 1):
         if not line:
             break
