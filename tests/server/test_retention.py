@@ -14,8 +14,18 @@ from tests.factories.packages import make_conda, make_generic_conda, make_wheel
 from tests.server.conftest import Place
 from twofold.errors import Refused
 from twofold.server.model import now
-from twofold.server.registry import administration, labels, lifecycle, maintenance
-from twofold.server.registry.channel_retention import Retention, apply_channel_retention
+from twofold.server.registry import (
+    administration,
+    channel_retention,
+    labels,
+    lifecycle,
+    maintenance,
+)
+from twofold.server.registry.channel_retention import (
+    Retention,
+    apply_channel_retention,
+    apply_retentions,
+)
 from twofold.server.registry.labels import Selection
 from twofold.server.registry.undelete import undelete
 from twofold.server.store.schema import shard_bodies
@@ -198,3 +208,15 @@ def test_the_bytes_of_an_old_file_stay_for_a_while_after_its_deletion(
     lifecycle.delete_release(registry, place.owner, "main", "pkg")
     later = replace(registry, clock=lambda: deleted_at + timedelta(hours=hours))
     assert len(maintenance.collect_garbage(later)) == swept
+
+
+def test_retention_reports_how_far_it_is(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(channel_retention, "REPORT_EVERY", 1)
+    for name in ("aa", "bb"):
+        place.publish(make_wheel(tmp_path, name, "1.0"))
+    reports: list[str] = []
+    rules = [Retention(0, 0)]
+    apply_retentions(place.registry, place.owner, "main", rules, progress=reports.append)
+    assert reports == ["main: 1 of 2 projects, 2 files go"]

@@ -91,7 +91,7 @@ def _retain(registry: Registry, args: argparse.Namespace, show: RowPrinter) -> i
     gone: list[StoredFile] = []
     for name in names:
         rules = list_retentions(registry, name) if given is None else [given]
-        gone += apply_retentions(registry, OPERATOR, name, rules, args.dry_run)
+        gone += apply_retentions(registry, OPERATOR, name, rules, args.dry_run, note)
         if not rules and args.channel is not None:
             hint = f"pass --keep or --days, or set a rule: twofold admin rule {name} keep 5"
             raise UsageError(f"'{name}' has no retention rule", hint)

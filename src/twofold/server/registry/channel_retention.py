@@ -10,6 +10,7 @@ from twofold.server.context import Registry
 from twofold.server.model import Actor, StoredFile
 from twofold.server.registry import lifecycle
 from twofold.server.registry.administration import get_channel
+from twofold.server.registry.maintenance import REPORT_EVERY, Progress, ignore_progress
 from twofold.server.registry.retention import beyond_retention, beyond_size
 from twofold.server.store import channels, files
 
@@ -62,21 +63,28 @@ def apply_retentions(
     channel: str,
     rules: Iterable[Retention],
     dry_run: bool = False,
+    progress: Progress = ignore_progress,
 ) -> list[StoredFile]:
     """Apply several rules in turn; returns each file that is (or would be) deleted once."""
     gone: dict[int, StoredFile] = {}
     for rule in rules:
-        found = apply_channel_retention(registry, actor, channel, rule, dry_run)
+        found = apply_channel_retention(registry, actor, channel, rule, dry_run, progress)
         gone = {file.id: file for file in found} | gone
     return list(gone.values())
 
 
 def apply_channel_retention(
-    registry: Registry, actor: Actor, channel: str, rule: Retention, dry_run: bool = False
+    registry: Registry,
+    actor: Actor,
+    channel: str,
+    rule: Retention,
+    dry_run: bool = False,
+    progress: Progress = ignore_progress,
 ) -> list[StoredFile]:
     """Delete releases older than `days` of every project, but for its newest `keep`.
 
-    Returns the files deleted (or that would be).
+    Each project is a transaction: after an interruption another run does what is left. Returns the
+    files deleted (or that would be).
     """
     limit = registry.clock() - timedelta(days=rule.days)
     with registry.database.read() as db:
@@ -98,7 +106,9 @@ def apply_channel_retention(
         due = beyond_size(every.values(), rule.keep, size - rule.max_bytes)
         oldest = {file.id for file in due}
     gone: list[StoredFile] = []
-    for key, mine in every.items():
+    for number, (key, mine) in enumerate(every.items()):
+        if number and number % REPORT_EVERY == 0:
+            progress(f"{channel}: {number} of {len(every)} projects, {len(gone)} files go")
         chosen = choose(mine)
         if chosen and not dry_run:  # chosen again under the channel's lock
             gone += lifecycle.apply_retention(registry, actor, channel, key, choose)
