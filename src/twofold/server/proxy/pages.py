@@ -163,6 +163,11 @@ def get_repodata(registry: Registry, view: View, subdir: str, name: str) -> tupl
     return _merge_repodata(registry, view, channel, every, (subdir, name))
 
 
+def find_repodata(registry: Registry, view: View, subdir: str, name: str) -> Page | None:
+    """Return a page as `get_repodata` does; None where the subdir has none yet."""
+    return _read_or_none(lambda: get_repodata(registry, view, subdir, name)[0])
+
+
 def with_base_url(page: Page, name: str, base_url: str) -> Page:
     """Return a page of one subdir that names `base_url` for its packages (CEP 15, 16)."""
     if name == upstream_conda.SHARD_INDEX:

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
-from twofold.errors import Refused
 from twofold.index import repodata
 from twofold.server.admission.names import filter_private
 from twofold.server.context import Registry, not_found
@@ -35,7 +34,8 @@ def get_repodata(registry: Registry, view: View, subdir: str, name: str) -> tupl
     if name not in ("repodata.json", "repodata.json.zst"):
         raise not_found(f"page '{name[:100]}'")
     channel = queries.get_channel(registry, view.actor, view.channel)
-    base, tag = _read_packages(registry, view, subdir), ""
+    packages = pages.find_repodata(registry, view, subdir, "repodata.json")
+    base, tag = packages.body if packages else b"", ""
     if view.label == MAIN:
         offer_list.start_round(registry, channel)
         with registry.database.read() as db:
@@ -81,7 +81,7 @@ def get_shard(registry: Registry, view: View, subdir: str, sha256: str) -> tuple
 def _get_shards(registry: Registry, view: View, subdir: str) -> tuple[WheelShards, bool]:
     """Return the shards of a subdir, current. Names without wheels have the channel's shards."""
     page, public = get_repodata(registry, view, subdir, "repodata.json")
-    base = _read_shard_index(registry, view, subdir)
+    base = pages.find_repodata(registry, view, subdir, upstream_conda.SHARD_INDEX)
     channel = queries.get_channel(registry, view.actor, view.channel)
     place = (channel.id, view.label, subdir)
     known: WheelShards | None = registry.proxied_channels.wheel_shards.get(place)
@@ -116,26 +116,6 @@ def _pack_shards(value: Mapping[str, Any], *, only_wheels: bool) -> Iterator[tup
     packages = repodata.group_by_name(records)
     for name in sorted({*wheels, *packages}):
         yield name, repodata.make_shard(packages.get(name, {}), wheels.get(name))
-
-
-def _read_shard_index(registry: Registry, view: View, subdir: str) -> Page | None:
-    """Return the shard index of the packages of a subdir; None where there is none."""
-    try:
-        return pages.get_repodata(registry, view, subdir, upstream_conda.SHARD_INDEX)[0]
-    except Refused as error:
-        if error.status != 404:
-            raise
-        return None
-
-
-def _read_packages(registry: Registry, view: View, subdir: str) -> bytes:
-    """Return the page of the packages of a subdir; empty where there is none."""
-    try:
-        return pages.get_repodata(registry, view, subdir, "repodata.json")[0].body
-    except Refused as error:
-        if error.status != 404:
-            raise
-        return b""
 
 
 def _list_records(

@@ -13,7 +13,6 @@ from typing import Any
 
 import msgpack
 
-from twofold.errors import Refused
 from twofold.index import repodata
 from twofold.server.context import Registry
 from twofold.server.model import Channel, Page, View
@@ -104,7 +103,7 @@ class LazyIndex:
             return {name: found[0] for name, found in every if found is not None}
 
     def _update(self, view: View, channel: Channel) -> None:
-        base = _read_base(self._registry, view, self._subdir)
+        base = pages.find_repodata(self._registry, view, self._subdir, upstream_conda.SHARD_INDEX)
         prefer = channel.settings.get("prefer")
         with self._registry.database.read() as db:
             basis = (
@@ -171,16 +170,6 @@ class LazyIndex:
             args = (self._registry, view.actor, view.channel, self._subdir, self._base[name])
             records = {**records, **_unpack_shard(pages.get_shard(*args)[0])}
         return repodata.make_shard(records) if records else b""
-
-
-def _read_base(registry: Registry, view: View, subdir: str) -> Page | None:
-    """Return the channel's own shard index; None where no package of the subdir is here yet."""
-    try:
-        return pages.get_repodata(registry, view, subdir, upstream_conda.SHARD_INDEX)[0]
-    except Refused as error:
-        if error.status != 404:
-            raise
-        return None
 
 
 def _unpack_shard(body: bytes) -> dict[str, dict[str, Any]]:
