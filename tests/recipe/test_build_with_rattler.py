@@ -207,6 +207,7 @@ def test_a_failing_script_is_reported_and_leaves_nothing(build: Builder, files: 
         build(files, COPIES.replace("cp *.txt", "cp *.not-there"))
     assert "could not build data-files" in str(caught.value)
     assert "not-there" in caught.value.output
+    assert "mend the script" in caught.value.problems[0].hint
     assert not list(files.glob("conda-bld/**/*.conda"))
 
 

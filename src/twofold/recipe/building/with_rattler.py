@@ -172,11 +172,24 @@ def _build_variant(variant: RenderedVariant, draft: Path, host: HostSettings) ->
     except RattlerBuildError as error:
         raise SubprocessFailed(
             f"rattler-build could not build {name}: {error}",
-            "channels are named with --channel; list what the host needs under requirements",
+            _find_hint(str(error)),
             host.error_location or f"{variant.recipe_path}",
             output="\n".join(log.lines),
         ) from error
     return [Path(package) for package in result.packages]
+
+
+#: What rattler-build's message says, and what to do about it; the first that is in it counts.
+_HINTS = {
+    "Script failed": "the output above ends with the command that failed; mend the script",
+    "pin_subpackage": "name an output of this recipe, which is built before",
+    "pin_compatible": "add the package under requirements/host",
+    "": "name channels that can be reached with --channel; list what it needs under requirements",
+}
+
+
+def _find_hint(message: str) -> str:
+    return next(hint for word, hint in _HINTS.items() if word in message)
 
 
 def build_unchanged(path: Path, out: Path, request: RecipeRequest) -> list[Path]:
