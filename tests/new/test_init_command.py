@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import CommandResult
 from tests.new.migrated import write_project
 from twofold.new.migrate import Difference, compare_wheels
 
@@ -198,3 +199,17 @@ def test_files_and_contents_are_compared(tmp_path: Path) -> None:
         "file: only new: come.py",
         "content: x.py -> x.py",
     ]
+
+
+def test_code_that_a_build_would_refuse_is_reported_and_nothing_written(
+    tmp_path: Path, twofold: Callable[..., CommandResult]
+) -> None:
+    setup = "from setuptools import setup\nsetup(name='my_package', version='1')\n"
+    code = "__all__ = ['gone']\n"
+    root = write_project(tmp_path, {"setup.py": setup, "my_package.py": code})
+    ran = twofold("init", root, "--static")
+    assert ran.code == 1 and "TF104" in ran.err and "my_package.py:1" in ran.err
+    assert not (root / "pyproject.toml").exists()
+    (root / "pyproject.toml").write_text('[tool.twofold.check]\nignore = ["TF104"]\n', "utf-8")
+    assert twofold("init", root, "--static").code == 0
+    assert twofold("build", root, "--only", "wheel").code == 0

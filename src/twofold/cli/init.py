@@ -64,6 +64,8 @@ def run(args: argparse.Namespace) -> int:
                 "run 'twofold init' without --verify, then 'twofold build --list'",
             )
         differences = _verify(built, adoption) if args.verify and not adoption.problems else None
+    if not adoption.problems and not args.dry_run:
+        _require_buildable(args.path, adoption)
     before = adoption.path.read_text(encoding="utf-8") if adoption.path.is_file() else ""
     is_written = not args.dry_run and not adoption.problems
     if is_written:
@@ -200,6 +202,23 @@ def _verify(old: _OldWheel, adoption: MigrationPlan) -> list[Difference]:
     planned = make_plan(copy)
     write_artifacts(planned, [], [make_wheel_writer(str(built), planned)])
     return compare_wheels(before, built / format_wheel_filename(planned.project.file_stem))
+
+
+def _require_buildable(root: Path, adoption: MigrationPlan) -> None:
+    """Raise ProjectErrors for what would stop the builds of the new pyproject.toml."""
+    from twofold.building.options import stop_at_errors
+    from twofold.check import find_build_errors
+    from twofold.errors import ProjectErrors
+    from twofold_build.plan import make_plan
+
+    planned = make_plan(root, adoption.text)
+    errors = find_build_errors(root, planned.project, planned.selection)
+    try:
+        stop_at_errors(errors, lambda _: None)
+    except ProjectErrors:
+        note("'twofold build' would refuse this project, so no pyproject.toml is written;")
+        note("mend it, or leave the rule out by [tool.twofold.check] in pyproject.toml:")
+        raise
 
 
 def _as_json(
