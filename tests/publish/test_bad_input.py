@@ -25,6 +25,7 @@ from twofold.publish.resolve import resolve_targets
     [
         ("http://[::1/main", "http://[::1/main is not a valid URL"),
         ("http://host:99999/main", "http://host:99999/main is not a valid URL"),
+        ("http://host:1/main?token=zq-secret", "it has a query"),
         ("http://host:abc/main", "http://host:abc/main is not a valid URL"),
         ("legacy+http://me:zq-secret@[::1/x/", "http://[::1/x/ is not a valid URL"),
         ("ftp://me:zq-secret@host/x", "'ftp://host/x' is not a target URL"),

@@ -115,6 +115,11 @@ def _parse_address(word: str, scheme: str, rest: str) -> TargetSettings:
             "write it as s3://BUCKET/PATH" if kind == "s3" else "write it as https://host/channel"
         )
         raise TwofoldError(f"'{redact_url(word)}' is not a valid URL: the host is missing", hint)
+    if parts.query and KINDS[kind].is_web and not KINDS[kind].is_uploaded_by_twine:
+        raise TwofoldError(
+            f"'{redact_url(word)}' is not a target URL: it has a query",
+            f"write {redact_url(word)}, without what follows the '?'",
+        )
     if kind == "folder" and parts.netloc not in ("", "localhost") and os.name == "posix":
         raise TwofoldError(
             f"'{word}' names a host, and folders of other machines cannot be written",
