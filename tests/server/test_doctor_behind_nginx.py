@@ -20,7 +20,6 @@ pytestmark = [
     pytest.mark.skipif(shutil.which("nginx") is None, reason="nginx is not installed"),
 ]
 
-#: Change of the example -> what the doctor says of it.
 FORWARDED = "X-Forwarded-For $remote_addr"
 
 
@@ -29,6 +28,7 @@ FORWARDED = "X-Forwarded-For $remote_addr"
     ("old", "new", "message"),
     [
         ("", "", ""),
+        (FORWARDED, "X-Forwarded-For $proxy_add_x_forwarded_for", ""),
         (FORWARDED, "X-Forwarded-For $http_x_forwarded_for", "chooses its own address"),
         (f"proxy_set_header {FORWARDED};", "", "chooses its own address"),
         (FORWARDED, 'X-Forwarded-For ""', "does not name its clients"),
