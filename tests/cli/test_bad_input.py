@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
+import os
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +16,14 @@ from tests.conftest import CommandResult
 from tests.factories.artifacts import METADATA, write_wheel
 from tests.servers.registry import Registry
 from twofold.cli import main
-from twofold.cli.terminal import is_coloured, note, print_json, print_text, show_error
+from twofold.cli.terminal import (
+    describe_os_error,
+    is_coloured,
+    note,
+    print_json,
+    print_text,
+    show_error,
+)
 from twofold.errors import TwofoldError
 
 
@@ -142,3 +151,12 @@ def test_colour_follows_the_variables_that_other_tools_read(
     monkeypatch.setenv("NO_COLOR", "")  # no-color.org: an empty value does not count
     monkeypatch.setenv("FORCE_COLOR", "1")
     assert is_coloured(io.StringIO())
+
+
+@pytest.mark.parametrize(
+    ("number", "place"),
+    [(errno.ENOSPC, "target"), (errno.EROFS, "target"), (errno.EACCES, "source")],
+)
+def test_a_copy_that_fails_names_the_file_that_is_at_fault(number: int, place: str) -> None:
+    error = OSError(number, os.strerror(number), "source", None, "target")
+    assert describe_os_error(error).problems[0].where == place

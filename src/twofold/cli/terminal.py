@@ -332,4 +332,7 @@ def describe_os_error(error: OSError) -> TwofoldError:
         errno.EISDIR: "the path is a folder, but a file is needed",
     }
     what = error.strerror or str(error)
-    return TwofoldError(what, hints.get(error.errno or 0, ""), str(error.filename or ""))
+    # A copy names its source first, and only the target's disk can be full.
+    is_of_target = error.errno in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EROFS)
+    where = (error.filename2 if is_of_target else None) or error.filename or ""
+    return TwofoldError(what, hints.get(error.errno or 0, ""), str(where))
