@@ -219,3 +219,21 @@ def test_an_upload_heals_a_damaged_blob(place: Place, tmp_path: Path) -> None:
     blob.write_bytes(b"0" * file.size)
     place.registry.blobs.put(file.sha256, wheel)
     assert blob.read_bytes() == wheel.read_bytes()
+
+
+@pytest.mark.parametrize("is_missing", [False, True])
+def test_the_same_upload_heals_its_converted_package(
+    place: Place, tmp_path: Path, is_missing: bool
+) -> None:
+    wheel = make_wheel(tmp_path)
+    package = place.publish(wheel).converted[0]
+    folder = place.registry.blobs.folder
+    assert folder is not None
+    blob = next(path for path in folder.rglob(package.sha256))
+    before = blob.read_bytes()
+    if is_missing:
+        blob.unlink()
+    else:
+        blob.write_bytes(b"0" * len(before))
+    assert not place.publish(wheel).is_new
+    assert blob.read_bytes() == before

@@ -62,6 +62,21 @@ def convert_upload(artifact: Artifact, folder: Path, known: KnownNames) -> Conve
         return ConversionResult(note=f"{artifact.filename} was not converted: {error}")
 
 
+def heal_converted(
+    registry: Registry, channel: Channel, wheel: Artifact, packages: Iterable[StoredFile]
+) -> None:
+    """Convert a wheel that came again, where a blob of its packages is damaged or missing.
+
+    A package that would have other bytes by now, for its dependencies have other names, is left.
+    """
+    damaged = {one.sha256 for one in packages if not registry.blobs.is_intact(one.sha256)}
+    if damaged:
+        known = find_known_names(registry, channel, wheel)
+        for made in convert_upload(wheel, wheel.path.parent / "twin", known).artifacts:
+            if made.sha256 in damaged:
+                registry.blobs.heal(made.sha256, made.path)
+
+
 def is_same_package(registry: Registry, package: StoredFile, path: Path) -> bool:
     """Whether an uploaded package has the files and dependencies of a converted one."""
     copy = path.parent / "held" / package.filename

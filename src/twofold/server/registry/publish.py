@@ -33,6 +33,7 @@ from twofold.server.registry.conversion import (
     check_conda_name,
     convert_upload,
     convert_waiting,
+    heal_converted,
     is_same_package,
     record_converted,
 )
@@ -115,7 +116,9 @@ def publish(registry: Registry, actor: Actor, channel: str, upload: Upload) -> U
             assert taken is not None
             registry.blobs.heal(artifact.sha256, path)
             with registry.database.read() as db:
-                return _existing_result(db, taken)
+                existing = _existing_result(db, taken)
+            heal_converted(registry, found, artifact, existing.converted)
+            return existing
         package_info = _read_kept(artifact)
         upload.on_checked(artifact)
         ready = CheckedUpload(

@@ -123,11 +123,17 @@ class Blobs:
 
     def heal(self, sha256: str, path: Path) -> None:
         """Store the bytes again of an object that is missing or damaged."""
+        if not self.is_intact(sha256):
+            self._damaged.pop(sha256, None)
+            self.put(sha256, path)
+
+    def is_intact(self, sha256: str) -> bool:
+        """Whether an object is there, with the bytes of its name."""
         try:
             self.check_intact(sha256)
         except (FileNotFoundError, Refused):
-            self._damaged.pop(sha256, None)
-            self.put(sha256, path)
+            return False
+        return True
 
     def _is_known_intact(self, sha256: str, version: BlobVersion) -> bool:
         """Whether this version was compared. Raises Refused (500) for one known as damaged."""
