@@ -20,6 +20,7 @@ from twofold.server.opening import open_registry
 from twofold.server.registry import maintenance
 from twofold.server.registry.leftovers import delete_leftovers
 from twofold.server.settings import Settings
+from twofold.server.spool_lock import SpoolLock
 from twofold.server.store import Blobs, Database
 from twofold.server.web.error_responses import storage_error
 
@@ -107,6 +108,8 @@ def test_a_start_removes_what_killed_processes_left_and_nothing_of_living_ones(
     assert other_process.wait(60) == 0
     other_process.stdout.close()
     place.registry.database.close()
+    with SpoolLock(tmp_path / "absent").alone() as is_alone:  # as on a full disk
+        assert not is_alone
 
 
 #: Another process that begins to use the spool.

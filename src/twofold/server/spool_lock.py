@@ -21,18 +21,18 @@ class SpoolLock:
     """A lock that all processes share; `data` is the data folder."""
 
     def __init__(self, data: Path) -> None:
-        self._handle = -1
+        self._handle: int | None = None
         if sys.platform == "win32":
             return
-        self._handle = os.open(data / ".spool.lock", os.O_RDWR | os.O_CREAT, 0o600)
-        weakref.finalize(self, os.close, self._handle)
-        with contextlib.suppress(OSError):  # no locks there: `alone` finds that too
+        with contextlib.suppress(OSError):  # a full disk stops no reader: nobody is alone then
+            self._handle = os.open(data / ".spool.lock", os.O_RDWR | os.O_CREAT, 0o600)
+            weakref.finalize(self, os.close, self._handle)
             fcntl.flock(self._handle, fcntl.LOCK_SH)
 
     @contextlib.contextmanager
     def alone(self) -> Iterator[bool]:
         """Keep other processes from beginning; False where one is there, or cannot be known."""
-        if sys.platform == "win32":
+        if sys.platform == "win32" or self._handle is None:
             yield False
             return
         try:
