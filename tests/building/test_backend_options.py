@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import os
 import shutil
 import sys
 import tarfile
@@ -18,6 +19,7 @@ from tests.conftest import CommandResult
 from tests.factories.sample_projects import copy_sample
 from twofold.building import BackendOptions, BuildRequest, build_project
 from twofold.errors import TwofoldError
+from twofold.formats.light.scratch_folder import ScratchFolder
 
 #: A backend in the project's own tree, which packs the settings and the interpreter it was given.
 RECORDING_BACKEND = """
@@ -290,3 +292,19 @@ def test_a_project_with_another_backend_is_listed_after_its_build(
     for package in listed.values():
         assert package["site-packages/recorded.py"] == "from the wheel"
         assert package["info/index.json"] == "generated"
+
+
+def test_a_scratch_folder_is_private_and_goes_with_all_that_is_in_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for chosen in (tmp_path, tmp_path / "missing"):
+        monkeypatch.setenv("TMPDIR", str(chosen))
+        (tmp_path / "kept").mkdir(exist_ok=True)
+        with ScratchFolder("twofold-test-") as made:
+            folder = Path(made)
+            assert os.name != "posix" or folder.stat().st_mode & 0o777 == 0o700
+            (folder / "a" / "b").mkdir(parents=True)
+            (folder / "a" / "b" / "c.txt").touch(mode=0o400)
+            (folder / "link").symlink_to(tmp_path / "kept", target_is_directory=True)
+            (folder / "a").chmod(0o500)
+        assert not folder.exists() and (tmp_path / "kept").is_dir()

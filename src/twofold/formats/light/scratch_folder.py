@@ -34,7 +34,8 @@ class ScratchFolder:
 
 def _find_parent() -> str:
     chosen = os.environ.get("TMPDIR") or "/tmp"
-    if os.path.isabs(chosen) and os.path.isdir(chosen) and os.access(chosen, os.W_OK | os.X_OK):
+    is_usable = os.path.isabs(chosen) and os.path.isdir(chosen) and os.access(chosen, os.W_OK)
+    if os.name == "posix" and is_usable:
         return chosen
     import tempfile
 
