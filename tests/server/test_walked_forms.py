@@ -46,6 +46,22 @@ def test_an_unknown_channel_to_promote_from_is_named_at_its_field(person: Person
     assert "There is no channel &#39;nowhere&#39;" in answer.text
 
 
+@pytest.mark.parametrize(
+    ("project", "version", "field"),
+    [("my-package", "9.9", "version"), ("absent", "9.9", "project"), ("absent", "", "project")],
+)
+def test_what_is_not_there_to_promote_is_named_at_its_field(
+    place: Place, person: Person, tmp_path: Path, project: str, version: str, field: str
+) -> None:
+    owner = place.owner.user
+    assert owner is not None
+    accounts.add_channel(place.registry, "owner", "stable", owner)
+    place.publish(make_wheel(tmp_path))
+    fields = {"channel": "stable", "source": "main", "project": project, "version": version}
+    answer = person.act("promote", **fields)
+    assert answer.status_code == 400 and f'id="error-{field}"' in answer.text
+
+
 def test_a_refused_rule_is_named_at_its_field(person: Person) -> None:
     answer = person.act("change-channel", channel="main", base_url="ftp://x")
     assert answer.status_code == 400

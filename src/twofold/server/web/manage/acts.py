@@ -6,6 +6,7 @@ A secret that a call makes is shown on the page of its response, once.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
@@ -250,6 +251,10 @@ def _find_place(code: str, message: str, entered: Mapping[str, Any]) -> str:
     """
     quoted = message.partition("' ")[0].removeprefix("'")
     place = quoted if quoted in entered else FIELD_OF.get(code, "")
+    if code == "not-found":
+        named = re.findall(r"[^\s'/]+", message)
+        missing = (name for name in ("version", "project") if entered.get(name) in named)
+        place = place or next(missing, "")
     if place == "channel" and entered.get("source") and f"'{entered['source']}'" in message:
         return "source"
     return place
