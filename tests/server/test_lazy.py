@@ -292,5 +292,26 @@ def test_a_python_that_the_newest_releases_left_keeps_the_newest_one_for_it(
 ) -> None:
     newer = [make_remote(f"x-{n}.0-cp312-abi3-win_amd64.whl", ">=3.12") for n in (4, 3)]
     files = [*newer, older, make_remote("x-1.0-cp38-cp38-win_amd64.whl")]
-    chosen = choose_wheels(files, {}, Requirement("x"), 2)
+    chosen, _ = choose_wheels(files, {}, Requirement("x"), 2)
     assert chosen == [*newer, *([older] if listed else [])]
+
+
+@pytest.mark.parametrize("before", [[], ["mused"]])
+def test_an_older_release_is_offered_where_an_offered_project_requires_it(
+    front: Place, static: StaticServer, tmp_path: Path, before: list[str]
+) -> None:
+    """Whichever of the two is read first, and in later rounds; what is nowhere ends no round."""
+    rule(front, "offered-releases", "1")
+    static.publish(
+        *(make_wheel(tmp_path, "mused", f"{number}.0") for number in (1, 2, 3, 4)),
+        make_wheel(tmp_path, "user", "1.0", "Requires-Dist: mused>=1,<3"),
+        make_wheel(tmp_path, "other", "1.0", "Requires-Dist: eggs<1", "Requires-Dist: mused~=4.0"),
+        with_metadata=True,
+    )
+    assert offer(front, *before).read == len(before)
+    assert offer(front, "user", "other").missing == {}
+    lazy = f"{front.channel}/lazy"
+    assert len(solve_specs(lazy, ["user"], tmp_path / "solve")) == 3
+    advance_clock(front, 50)
+    assert offer(front).changed == 0
+    assert list_versions(lazy, "mused", tmp_path / "listed") == ["2.0", "4.0"]

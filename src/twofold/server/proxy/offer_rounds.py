@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -31,7 +31,7 @@ from twofold.server.context import Registry
 from twofold.server.model import Channel
 from twofold.server.proxy import metadata_cache, offered_wheels, upstream_simple
 from twofold.server.proxy.metadata_cache import MAX_METADATA_SIZE, PYPI, upstream_source
-from twofold.server.proxy.offered_wheels import OfferedWheel, OfferedWheels
+from twofold.server.proxy.offered_wheels import MAX_BOUNDS, OfferedWheel, OfferedWheels, Wanted
 from twofold.server.proxy.policy import Policy, find_refused, parse_policy
 from twofold.server.proxy.remote_files import ListResponse, RemoteFile, RemoteProject
 from twofold.server.registry.local_metadata import find_known_names
@@ -81,7 +81,7 @@ class _Reading:
     value: OfferedProject | None = None
     upstream: Upstream | None = None
     files: Sequence[RemoteFile] = ()
-    required: dict[str, set[str]] = field(default_factory=dict)
+    required: dict[str, Wanted] = field(default_factory=dict)
     is_postponed: bool = False
     made_for: str = ""
 
@@ -109,6 +109,7 @@ class _Round:
         self.result = RoundResult()
         self._pause = 1 / rate if rate else 0.0
         self._next, self._lock = 0.0, Lock()
+        self._bounds: dict[str, list[str]] = {}  # of what this round read, by the key they bound
 
     @property
     def _newest(self) -> int:
@@ -146,13 +147,14 @@ class _Round:
         for upstream in sources:
             self._wait()
             is_same = last.made_for == self._describe_rules(offered.requirement)
+            is_same = is_same and not last.find_unmet(self._bounds.get(offered.key, ()))
             known = last.validator if is_same and _can_revalidate(last, upstream) else ""
             page = upstream_simple.fetch_files(upstream_source(upstream), offered.key, known)
             if page is not None and page.unchanged:
                 return _Reading(offered.key, upstream=upstream, made_for=last.made_for)
             project = page.project if page is not None else RemoteProject()
             if page is not None and (project.files or project.unusable or project.status):
-                return self._read_wheels(offered, upstream, page)
+                return self._read_wheels(offered, upstream, page, last.bounds)
         return self._make_missing(offered, "no upstream has it, or its name is private")
 
     def _describe_rules(self, requirement: str) -> str:
@@ -161,19 +163,26 @@ class _Round:
         return f"{requirement}; {self._newest} releases for {pythons}; v3: {self._with_v3}"
 
     def _read_wheels(
-        self, offered: OfferedProject, upstream: Upstream, page: ListResponse
+        self,
+        offered: OfferedProject,
+        upstream: Upstream,
+        page: ListResponse,
+        bounds: Sequence[str],
     ) -> _Reading:
         files, requirement = page.project.files, Requirement(offered.requirement)
         refused = find_refused(self.registry, self.channel, upstream, offered.key, files)
-        chosen = offered_wheels.choose_wheels(files, refused, requirement, self._newest)
+        bounds = list(dict.fromkeys([*self._bounds.get(offered.key, ()), *bounds]))
+        chosen, unmet = offered_wheels.choose_wheels(
+            files, refused, requirement, self._newest, bounds
+        )
         source, texts = upstream_source(upstream), dict[str, str]()
         policy = parse_policy(upstream.policy)
         wheels = [self._read_wheel(source, file, texts, policy) for file in chosen]
         required = offered_wheels.list_requirements(wheels, requirement.extras)
         made_for = self._describe_rules(offered.requirement)
         place = (upstream.name, page.validator, upstream.policy)
-        made = OfferedWheels(tuple(wheels), *place, made_for)
-        missing = _explain(wheels, files, refused)
+        made = OfferedWheels(tuple(wheels), *place, made_for, unmet)
+        missing = offered_wheels.explain_missing(wheels, files, refused)
         shards = {
             subdir: (next(iter(records.values()))["name"], hash_shard(records))
             for subdir, records in offered_wheels.make_shards(wheels).items()
@@ -237,7 +246,7 @@ class _Round:
     def store(self, readings: Sequence[_Reading]) -> None:
         """Store what a batch read: pins, records, and the projects that they require."""
         at = self.registry.clock()
-        required: dict[str, set[str]] = {}
+        required: dict[str, Wanted] = {}
         with self.registry.database.serialized_write() as db:  # serials in order
             self.channel = channels.get_channel(db, self.channel.id)
             readings = self._drop_outdated(db, readings)
@@ -247,8 +256,8 @@ class _Round:
                     place = ("", one.key)
                     args = (self.registry, db, self.channel, one.upstream, place, one.files)
                     metadata_cache.pin_files(*args)
-                for key, extras in one.required.items():
-                    required.setdefault(key, set()).update(extras)
+                for key, wanted in one.required.items():
+                    required.setdefault(key, Wanted()).add(wanted)
             offers.save_offers(db, self.channel.id, changed, at)
             done = [one for one in readings if not one.is_postponed]
             same = [one.key for one in done if one.value is None and not one.failure]
@@ -278,23 +287,39 @@ class _Round:
             )
         ]
 
-    def _add_required(self, db: Connection, required: dict[str, set[str]], at: datetime) -> None:
+    def _add_required(self, db: Connection, required: dict[str, Wanted], at: datetime) -> None:
         """Put what projects require on the list, but for the channel's own projects."""
         known = offers.find_requirements(db, self.channel.id, required)
         new = set(required) - set(known)
         own = new & set(channels.list_names(db, self.channel.id))
         wanted = {
-            key: _format(key, required[key])
+            key: _format(key, required[key].extras)
             for key in new
             if key not in own or find_sources(db, self.channel, PYPI, key)
         }
         if wanted:
             offers.add_offers(db, self.channel.id, wanted, at)
+        self._keep_bounds(db, required, known)
         for key, text in known.items():
             requirement = Requirement(text)
-            if required[key] - requirement.extras:
-                requirement.extras |= required[key]
+            if required[key].extras - requirement.extras:
+                requirement.extras |= required[key].extras
                 offers.set_requirement(db, self.channel.id, key, str(requirement))
+
+    def _keep_bounds(
+        self, db: Connection, required: Mapping[str, Wanted], known: Collection[str]
+    ) -> None:
+        """Let projects be read again of which others require older releases than are offered."""
+        again = []
+        for key, wanted in required.items():
+            bounds = self._bounds.setdefault(key, [])
+            new = sorted(wanted.bounds - set(bounds))[: MAX_BOUNDS - len(bounds)]
+            bounds += new
+            body = offers.read_wheels(db, self.channel.id, key) if new and key in known else None
+            if body and offered_wheels.unpack(body).find_unmet(new):
+                again.append(key)
+        if again:
+            offers.expire_offers(db, self.channel.id, again)
 
 
 def _can_revalidate(last: OfferedWheels, upstream: Upstream) -> bool:
@@ -311,20 +336,3 @@ def _format(key: str, extras: set[str]) -> str:
 def hash_shard(records: dict[str, dict[str, object]]) -> str:
     """Return the SHA-256 of the shard with these records."""
     return hashlib.sha256(repodata.make_shard(records)).hexdigest()
-
-
-def _explain(
-    wheels: Sequence[OfferedWheel], files: Sequence[RemoteFile], refused: Mapping[str, str]
-) -> str:
-    """Return why nothing of a project can be offered; '' where something can."""
-    if any(wheel.packages for wheel in wheels):
-        return ""
-    notes = [wheel.note for wheel in wheels if wheel.note]
-    if notes:
-        return notes[0]
-    reasons = [reason for name, reason in refused.items() if name.endswith(".whl")]
-    if reasons:
-        return reasons[0]
-    if any(not file.filename.endswith(".whl") for file in files):
-        return "there are only sdists, which are not built here"
-    return "no file of it may be served"

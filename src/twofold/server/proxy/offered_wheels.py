@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 import zlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -36,6 +36,12 @@ PYTHONS = range(11, 15)
 
 _CPYTHON = re.compile("cp3([0-9]{1,3})")
 
+#: The most specifiers of other projects for which older releases of one are offered.
+MAX_BOUNDS = 20
+
+#: Operators of specifiers that may exclude the newest releases.
+_BOUNDING = {"<", "<=", "==", "===", "~="}
+
 #: The fields of METADATA that records are made of.
 _FIELDS = ("Name", "Version", "Requires-Python", "Requires-Dist", "Provides-Extra")
 
@@ -60,7 +66,8 @@ class OfferedWheel:
 class OfferedWheels:
     """The wheels of one project; the upstream, the validator of its page, and the policy.
 
-    `made_for` is what else they depend on: the requirement and rules of the channel.
+    `made_for` is what else they depend on: the requirement and rules of the channel. `bounds` are
+    specifiers of offered projects that none of the newest releases fulfils.
     """
 
     wheels: tuple[OfferedWheel, ...] = ()
@@ -68,6 +75,25 @@ class OfferedWheels:
     validator: str = ""
     policy: str = ""
     made_for: str = ""
+    bounds: tuple[str, ...] = ()
+
+    def find_unmet(self, bounds: Iterable[str]) -> list[str]:
+        """Return the specifiers that no release fulfils and that no older one was chosen for."""
+        versions = _find_versions(wheel.filename for wheel in self.wheels)
+        return [bound for bound in find_unmet(bounds, versions) if bound not in self.bounds]
+
+
+@dataclass
+class Wanted:
+    """What wheels require of one project: extras, and specifiers that may exclude the newest."""
+
+    extras: set[str] = field(default_factory=set)
+    bounds: set[str] = field(default_factory=set)
+
+    def add(self, other: Wanted) -> None:
+        """Add what others require."""
+        self.extras |= other.extras
+        self.bounds |= other.bounds
 
 
 def pack(value: OfferedWheels) -> bytes:
@@ -84,16 +110,22 @@ def unpack(body: bytes) -> OfferedWheels:
         packages = tuple((subdir, name, record) for subdir, name, record in one.pop("packages"))
         v3 = {subdir: (key, record) for subdir, (key, record) in one.pop("v3").items()}
         wheels.append(OfferedWheel(**one, packages=packages, v3=v3))
-    return OfferedWheels(tuple(wheels), **value)
+    bounds = tuple(value.pop("bounds", ()))
+    return OfferedWheels(tuple(wheels), **value, bounds=bounds)
 
 
 def choose_wheels(
-    files: Iterable[RemoteFile], refused: Mapping[str, str], requirement: Requirement, newest: int
-) -> list[RemoteFile]:
+    files: Iterable[RemoteFile],
+    refused: Mapping[str, str],
+    requirement: Requirement,
+    newest: int,
+    bounds: Iterable[str] = (),
+) -> tuple[list[RemoteFile], tuple[str, ...]]:
     """Return the wheels of the newest releases that the requirement allows.
 
-    For a Python that none of them is for, the newest release that is joins them. Pre-releases only
-    where there is nothing else. Of the pure wheels of a release one is enough.
+    For a Python that none of them is for, the newest release that is joins them, and so does the
+    newest one for each of the specifiers `bounds`; those that needed one are returned too.
+    Pre-releases only where there is nothing else. Of the pure wheels of a release one is enough.
     """
     releases: dict[Version, list[RemoteFile]] = {}
     for file in files:
@@ -116,7 +148,26 @@ def choose_wheels(
         if fitting := _find_pythons(releases[version], left):
             chosen.append(version)
             left -= fitting
-    return [file for version in chosen for file in _drop_repeated(releases[version])]
+    unmet = find_unmet(bounds, chosen)[:MAX_BOUNDS]
+    for specifiers in map(SpecifierSet, unmet):
+        fitting_one = next(specifiers.filter(ordered, prereleases=True), None)
+        if fitting_one is not None and fitting_one not in chosen:
+            chosen.append(fitting_one)
+    files = [file for version in chosen for file in _drop_repeated(releases[version])]
+    return files, tuple(unmet)
+
+
+def find_unmet(bounds: Iterable[str], versions: Collection[Version]) -> list[str]:
+    """Return the specifiers that none of the versions fulfils."""
+    return [
+        bound
+        for bound in bounds
+        if not any(SpecifierSet(bound).contains(one, prereleases=True) for one in versions)
+    ]
+
+
+def _find_versions(filenames: Iterable[str]) -> set[Version]:
+    return {Version(text) for text in set(map(find_version, filenames))}
 
 
 def _find_pythons(files: Sequence[RemoteFile], minors: set[int]) -> set[int]:
@@ -230,19 +281,21 @@ def _read_timestamp(file: RemoteFile) -> int:
     return int(uploaded.timestamp() * 1000)
 
 
-def list_requirements(wheels: Iterable[OfferedWheel], extras: Iterable[str]) -> dict[str, set[str]]:
-    """Return key -> extras of the projects that wheels require, with some of their own extras."""
+def list_requirements(wheels: Iterable[OfferedWheel], extras: Iterable[str]) -> dict[str, Wanted]:
+    """Return what wheels require, with some of their own extras, by the key of the project."""
     wanted = [normalize_name(extra) for extra in extras]
-    found: dict[str, set[str]] = {}
-    for wheel in wheels:
-        for text in _read(wheel).requires_dist if wheel.metadata else ():
-            try:
-                requirement = Requirement(text)
-            except InvalidRequirement:
-                continue
-            if requirement.url or not _can_apply(requirement, wanted):
-                continue
-            found.setdefault(normalize_name(requirement.name), set()).update(requirement.extras)
+    found: dict[str, Wanted] = {}
+    for text in {text for wheel in wheels if wheel.metadata for text in _read(wheel).requires_dist}:
+        try:
+            requirement = Requirement(text)
+        except InvalidRequirement:
+            continue
+        if requirement.url or not _can_apply(requirement, wanted):
+            continue
+        one = found.setdefault(normalize_name(requirement.name), Wanted())
+        one.extras |= requirement.extras
+        if any(part.operator in _BOUNDING for part in requirement.specifier):
+            one.bounds.add(str(requirement.specifier))
     return found
 
 
@@ -263,3 +316,20 @@ def make_shards(wheels: Iterable[OfferedWheel]) -> dict[str, dict[str, dict[str,
         for subdir, filename, record in wheel.packages:
             found.setdefault(subdir, {}).setdefault(filename, record)
     return found
+
+
+def explain_missing(
+    wheels: Sequence[OfferedWheel], files: Sequence[RemoteFile], refused: Mapping[str, str]
+) -> str:
+    """Return why nothing of a project can be offered; '' where something can."""
+    if any(wheel.packages for wheel in wheels):
+        return ""
+    notes = [wheel.note for wheel in wheels if wheel.note]
+    if notes:
+        return notes[0]
+    reasons = [reason for name, reason in refused.items() if name.endswith(".whl")]
+    if reasons:
+        return reasons[0]
+    if any(not file.filename.endswith(".whl") for file in files):
+        return "there are only sdists, which are not built here"
+    return "no file of it may be served"
