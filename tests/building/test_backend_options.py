@@ -18,6 +18,7 @@ import pytest
 from tests.conftest import CommandResult
 from tests.factories.sample_projects import copy_sample
 from twofold.building import BackendOptions, BuildRequest, build_project
+from twofold.building.uv_backend import start_uv_build
 from twofold.errors import TwofoldError
 from twofold.formats.light.scratch_folder import ScratchFolder
 
@@ -308,3 +309,20 @@ def test_a_scratch_folder_is_private_and_goes_with_all_that_is_in_it(
             (folder / "link").symlink_to(tmp_path / "kept", target_is_directory=True)
             (folder / "a").chmod(0o500)
         assert not folder.exists() and (tmp_path / "kept").is_dir()
+
+
+@pytest.mark.parametrize(
+    "steering",
+    [
+        BackendOptions({"key": "value"}),
+        BackendOptions(is_isolated=False),
+        BackendOptions(python="3.12"),
+        BackendOptions(constraints=["constraints.txt"]),
+        BackendOptions(further_requires=["hatch-vcs"]),
+    ],
+)
+def test_uv_runs_no_hooks_that_an_option_steers(steering: BackendOptions, tmp_path: Path) -> None:
+    assert shutil.which("uv"), "without uv there is nothing to refuse"
+    request = BuildRequest(("wheel",), backend=steering)
+    system = (["hatchling"], "hatchling.build")
+    assert start_uv_build(system, str(tmp_path), str(tmp_path), request, from_sdist=False) is None

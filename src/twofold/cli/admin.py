@@ -329,6 +329,17 @@ def become_owner(data: Path) -> None:
             "install twofold where every user can read it, as in /opt/twofold",
         )
     note(f"as the user {owner.st_uid}, who owns {data}")
-    os.setgroups([])
+    os.setgroups(_find_groups(owner.st_uid))
     os.setgid(owner.st_gid)
     os.setuid(owner.st_uid)
+
+
+def _find_groups(user: int) -> list[int]:
+    """The groups of a user; none for one without an account, as containers have."""
+    import pwd
+
+    try:
+        account = pwd.getpwuid(user)
+    except KeyError:
+        return []
+    return os.getgrouplist(account.pw_name, account.pw_gid)
