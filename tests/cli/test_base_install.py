@@ -124,6 +124,8 @@ def list_wrong(done: list[tuple[list[str], object, str]]) -> list[str]:
         line = " ".join(words)
         extra = "server" if words[0] == "admin" else LINES.get(line, "")
         expected = (1, f"pip install 'twofold[{extra}]'") if extra else (0, "")
+        if line in ("admin users", "admin channels"):  # sqlite3 is enough for these
+            expected = (1, "there is no registry")
         if "--help" in words:
             expected = (0, "")
         if code != expected[0] or expected[1] not in errors or "Traceback" in errors:

@@ -15,7 +15,7 @@ from sqlalchemy import text
 
 from tests.factories.packages import make_wheel
 from tests.server.conftest import Place, serve
-from twofold.cli.admin import become_owner
+from twofold.cli.data_owner import become_owner
 from twofold.server.doctor import Finding, examine, stores
 from twofold.server.model import now, to_text
 from twofold.server.settings import IssuerSettings, Settings

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import random
 import re
 import threading
 import time
@@ -269,9 +270,10 @@ HEAVY = {
 
 def test_no_description_holds_up_the_server(served: Place, tmp_path: Path) -> None:
     """Neither the page nor another request waits, and what is too heavy is shown as text."""
+    code = f"x = '{random.Random(1).randbytes(8_000).hex()}'\n"  # a file may have so much metadata
     for number, (text, kind) in enumerate(HEAVY.values()):
         headers = (f"Description-Content-Type: {kind}", "", text)
-        served.publish(make_wheel(tmp_path, f"heavy{number}", "1.0", *headers))
+        served.publish(make_wheel(tmp_path, f"heavy{number}", "1.0", *headers, code=code))
     for number in range(len(HEAVY)):
         begun = time.monotonic()
         page = served.get(f"/main/project/heavy{number}")

@@ -9,15 +9,17 @@ from contextlib import closing
 
 from twofold.cli import admin_call, admin_doctor, admin_groups
 from twofold.cli.admin_examples import format_examples
+from twofold.cli.data_owner import become_owner
 from twofold.cli.server_settings import STORE, add_options, read_settings
-from twofold.cli.terminal import Parser, note
+from twofold.cli.terminal import Parser
 from twofold.errors import TwofoldError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
     from typing import Any
+
+    from twofold.server.settings import Settings
 
 DESCRIPTION = """\
 Administer a registry. Works on its store (the same --data, --database and --objects as
@@ -295,15 +297,13 @@ def run(args: argparse.Namespace) -> int:
     become_owner(settings.data)
     if "doctor" in args:
         return int(args.doctor(args, settings))
-    if not settings.database and not (settings.data / "registry.sqlite").exists():
-        raise TwofoldError(
-            f"there is no registry in {settings.data}", "pass the --data folder of 'twofold serve'"
-        )
     if args.what in LISTS:
+        _check_registry(settings)
         return LISTS[args.what](settings, args, RowPrinter(args.json))
     from twofold.cli.admin_actions import ACTIONS
     from twofold.server.opening import open_registry
 
+    _check_registry(settings)
     registry = open_registry(settings)
     with closing(registry.database):
         if "act" in args:
@@ -311,35 +311,8 @@ def run(args: argparse.Namespace) -> int:
         return ACTIONS[args.what](registry, args, RowPrinter(args.json))
 
 
-def become_owner(data: Path) -> None:
-    """Let root act as the data folder's owner: the server can't use files that root makes there."""
-    if os.name == "nt" or os.geteuid() != 0 or not data.is_dir():
-        return
-    owner = data.stat()
-    if owner.st_uid == 0:
-        return
-    os.seteuid(owner.st_uid)
-    is_readable = all(
-        os.access(path, os.R_OK, effective_ids=True) for path in (__file__, os.__file__)
-    )
-    os.seteuid(0)
-    if not is_readable:
+def _check_registry(settings: Settings) -> None:
+    if not settings.database and not (settings.data / "registry.sqlite").exists():
         raise TwofoldError(
-            f"the user {owner.st_uid}, who owns {data}, cannot read this twofold: {__file__}",
-            "install twofold where every user can read it, as in /opt/twofold",
+            f"there is no registry in {settings.data}", "pass the --data folder of 'twofold serve'"
         )
-    note(f"as the user {owner.st_uid}, who owns {data}")
-    os.setgroups(_find_groups(owner.st_uid))
-    os.setgid(owner.st_gid)
-    os.setuid(owner.st_uid)
-
-
-def _find_groups(user: int) -> list[int]:
-    """The groups of a user; none for one without an account, as containers have."""
-    import pwd
-
-    try:
-        account = pwd.getpwuid(user)
-    except KeyError:
-        return []
-    return os.getgrouplist(account.pw_name, account.pw_gid)

@@ -14,8 +14,8 @@ SHORTEST = 4
 def find_similar(key: str) -> str:
     """Return a known normalized PyPI name that differs by its hyphens or one letter, or ''.
 
-    One letter is missing, added or another one, or two neighbours are exchanged: `nunpy`,
-    `requets`, `pandsa`. Of several, the one that more projects use.
+    One letter is missing, added or another one, or two neighbours are exchanged: `nunpy`, `flsk`,
+    `pandsa`. Of several, the one that more projects use.
     """
     if len(key) < SHORTEST:
         return ""
