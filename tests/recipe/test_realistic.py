@@ -166,11 +166,6 @@ outputs:
         - pip
       run:
         - python >=3.9
-    test:
-      imports:
-        - sample
-      commands:
-        - sample-tool
   - name: sample-all
     build:
       noarch: generic
@@ -181,6 +176,12 @@ outputs:
     test:
       commands:
         - sample-tool
+
+test:  # of the output with the recipe's name
+  imports:
+    - sample
+  commands:
+    - sample-tool
 
 about:
   license: MIT
