@@ -37,7 +37,12 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
 
     unknown = find_unknown_variables(os.environ, VARIABLES)
     findings = [
-        Finding("settings", "warning", f"{name} is no setting", f"write {meant or 'it otherwise'}")
+        Finding(
+            "settings",
+            "warning",
+            f"{name} is no setting",
+            f"write {meant}" if meant else "remove it: 'twofold serve --help' lists the settings",
+        )
         for name, meant in unknown.items()
     ]
     findings += examine(settings)

@@ -36,7 +36,7 @@ _OTHER_VARIABLES = {
 
 
 def find_unknown_variables(environment: Iterable[str], known: Collection[str]) -> dict[str, str]:
-    """Return variables that look like settings and are none -> the one that was meant, or ''."""
+    """Return variables that look like settings but set nothing -> the one meant, or ''."""
     import difflib
 
     unknown = [
