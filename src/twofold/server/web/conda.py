@@ -75,9 +75,8 @@ def get_v3_shard(request: Request) -> Response:
     """Send a shard (CEP 16) that may have v3 records of wheels."""
     words = request.path_params
     place = (words["subdir"], words["sha256"])
-    body, public = v3_pages.get_shard(get_registry(request), target_view(request), *place)
-    page = Page(body, f'"{words["sha256"]}"', 0)
-    return send_page(request, page, "application/zstd", public, freshness=IMMUTABLE)
+    found = v3_pages.get_shard(get_registry(request), target_view(request), *place)
+    return _send_shard(request, *found)
 
 
 def get_lazy_file(request: Request) -> Response:
@@ -98,9 +97,8 @@ def get_lazy_shard(request: Request) -> Response:
     """Send a shard of packages that are made when they are downloaded."""
     words = request.path_params
     place = (words["subdir"], words["sha256"])
-    body, public = lazy.get_shard(get_registry(request), target_view(request), *place)
-    page = Page(body, f'"{words["sha256"]}"', 0)
-    return send_page(request, page, "application/zstd", public, freshness=IMMUTABLE)
+    found = lazy.get_shard(get_registry(request), target_view(request), *place)
+    return _send_shard(request, *found)
 
 
 def get_lazy_notices(request: Request) -> Response:
@@ -134,10 +132,12 @@ def _refuse_conda(request: Request) -> None:
 def get_shard(request: Request) -> Response:
     """Send a shard (CEP 16)."""
     registry, path, actor = get_registry(request), request.path_params, authenticate(request)
-    sha256 = path["sha256"]
-    place = (path["channel"], path["subdir"], sha256)
-    body, public = pages.get_shard(registry, actor, *place)
-    page = Page(body, f'"{sha256}"', 0)
+    place = (path["channel"], path["subdir"], path["sha256"])
+    return _send_shard(request, *pages.get_shard(registry, actor, *place))
+
+
+def _send_shard(request: Request, body: bytes, public: bool) -> Response:
+    page = Page(body, f'"{request.path_params["sha256"]}"', 0)
     return send_page(request, page, "application/zstd", public, freshness=IMMUTABLE)
 
 
