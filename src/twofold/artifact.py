@@ -1,11 +1,17 @@
-"""A built file (an artifact), its hashes, and an artifact in a channel."""
+"""A built file (an artifact), its hashes, and an artifact in a channel.
+
+Named tuples and not dataclasses, whose import takes as long as the checks of a small file.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from datetime import datetime
 from enum import StrEnum
-from pathlib import Path
+from typing import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from datetime import datetime
+    from pathlib import Path
 
 
 class Kind(StrEnum):
@@ -22,8 +28,7 @@ class Kind(StrEnum):
         return self in (Kind.CONDA, Kind.TAR_BZ2)
 
 
-@dataclass(frozen=True, slots=True)
-class Artifact:
+class Artifact(NamedTuple):
     """A built file with its own metadata (never what an upload form claims).
 
     `name` and `version` are written as in the metadata, not normalized. `metadata` is
@@ -40,7 +45,7 @@ class Artifact:
     size: int
     sha256: str
     md5: str
-    metadata: bytes = field(repr=False)
+    metadata: bytes
     build: str = ""
     build_number: int = 0
     subdir: str = ""
@@ -48,14 +53,16 @@ class Artifact:
     requires_python: str | None = None
     depends: tuple[str, ...] = ()
 
+    def __repr__(self) -> str:
+        return f"Artifact({self.filename!r}, {self.sha256!r})"
+
     @property
     def filename(self) -> str:
         """The file name without its folder."""
         return self.path.name
 
 
-@dataclass(frozen=True, slots=True)
-class Listing:
+class Listing(NamedTuple):
     """An artifact in a channel, as the pages of an index show it.
 
     `url` is relative to the page or absolute. `uploaded_at` is aware, in UTC. `yanked` is

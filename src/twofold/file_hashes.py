@@ -5,12 +5,12 @@ Apart from `twofold.artifact`, whose dataclasses take longer to import than a fo
 
 from __future__ import annotations
 
-import hashlib
-from pathlib import Path
+from twofold_build.archive import new_md5, new_sha256
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 
 class FileHasher:
@@ -18,8 +18,8 @@ class FileHasher:
 
     def __init__(self) -> None:
         self.size = 0
-        self.sha256 = hashlib.sha256()
-        self.md5 = hashlib.md5(usedforsecurity=False)
+        self.sha256 = new_sha256()
+        self.md5 = new_md5()
 
     def update(self, block: bytes) -> None:
         """Add the next bytes."""
@@ -34,8 +34,9 @@ class FileHasher:
 
 def compute_hashes(data: bytes) -> tuple[int, str, str]:
     """Return size, SHA-256 and MD5 (lower-case hex) of bytes in memory."""
-    md5 = hashlib.md5(data, usedforsecurity=False)
-    return len(data), hashlib.sha256(data).hexdigest(), md5.hexdigest()
+    md5 = new_md5()
+    md5.update(data)
+    return len(data), new_sha256(data).hexdigest(), md5.hexdigest()
 
 
 #: From this size (bytes) a file is hashed by two threads: MD5 takes longer than SHA-256.

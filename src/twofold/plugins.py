@@ -6,9 +6,9 @@ names the group: a command without extensions pays for opening those files.
 
 from __future__ import annotations
 
+import os
 import sys
 from functools import cache
-from pathlib import Path
 
 from twofold.errors import TwofoldError
 
@@ -16,10 +16,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
     from typing import Any
-
-
-#: The files of entry points in a folder of packages.
-_POINTS = "*-info/entry_points.txt"
 
 
 @cache
@@ -68,9 +64,15 @@ def _read_points() -> list[bytes]:
     found = []
     for folder in sys.path:
         try:
-            found += [path.read_bytes() for path in Path(folder).glob(_POINTS)]
+            names = [name for name in os.listdir(folder or ".") if name.endswith("-info")]
         except OSError:  # a folder of sys.path that is a zip file, or was removed meanwhile
             continue
+        for name in names:
+            try:
+                with open(os.path.join(folder, name, "entry_points.txt"), "rb", 0) as file:
+                    found.append(file.read())
+            except OSError:  # most have none
+                continue
     return found
 
 

@@ -19,7 +19,7 @@ from packaging.specifiers import SpecifierSet
 from tests.conftest import CommandResult
 from tests.factories.sample_projects import SAMPLES, call_hook
 from twofold.building import BuildRequest, build_project
-from twofold.building.native import admits_version
+from twofold.building.backends import admits_version
 from twofold.convert import convert_all, parse_options
 from twofold.errors import ProjectErrors
 from twofold.formats.conda_writer import BUILD_LEVEL

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import subprocess
 import sys
 import zipfile
 from collections.abc import Callable
@@ -305,6 +306,24 @@ def test_uv_builds_one_kind_of_a_project_of_its_own_backend(kinds: str, tmp_path
     assert [built.kind for built in made.artifacts] == [kinds]
     sdist = build_project(root, BuildRequest(("sdist",))).artifacts[0].path
     assert [b.kind for b in build_project(sdist, BuildRequest()).artifacts] == ["wheel", "conda"]
+
+
+def test_a_build_by_uv_imports_nothing_heavy(tmp_path: Path) -> None:
+    root = write(tmp_path / "project", '["uv_build"]', "uv_build")
+    (root / "src").mkdir()
+    (root / "other_sample").rename(root / "src" / "other_sample")
+    script = (
+        f"import sys; sys.path = {sys.path!r};"
+        "from twofold.cli.build import quick, run; run(quick(['--sdist', '--wheel']));"
+        "heavy = {'packaging', 'dataclasses', 'ast', 'argparse', 'tomllib', 'zipfile', 'tarfile',"
+        "         'json', 'hashlib', '_hashlib', 'email', 'subprocess', 'shutil', 'tempfile'};"
+        "heavy |= set() if sys.argv[1:] else {'re', 'typing', 'functools', 'pathlib'};"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    for words in (["first"], []):
+        command = [sys.executable, "-S", "-c", script, *words]
+        done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True)
+        assert done.stdout.splitlines()[-1] == "[]"
 
 
 def test_pips_settings_are_read_from_its_files_and_variables(

@@ -15,7 +15,7 @@ from __future__ import annotations
 import os
 import time
 
-from twofold.building.native import has_native_backend
+from twofold.building.backends import has_native_backend
 from twofold.building.options import (
     MANIFEST_NAME,
     BackendOptions,
@@ -80,9 +80,10 @@ def _build(source: str, out: str, request: BuildRequest) -> BuildResult:
         result = build_native(source, out, request)
     else:
         from twofold.building.pep517 import build_with_backend
-        from twofold.building.source_hashes import hash_sources
 
         result = build_with_backend(source, out, request)
+        from twofold.building.source_hashes import hash_sources
+
         sources = hash_sources(source, [built.path for built in result.artifacts])
     write_manifest(out, result.artifacts, sources)
     return result

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from contextlib import ExitStack
 
 from twofold.building.options import BuildRequest, BuildResult, BuiltFile, hint_at_other_kinds
 from twofold.errors import ProjectErrors, TwofoldError
@@ -14,6 +13,7 @@ if TYPE_CHECKING:
 
     from twofold.conda_metadata import CondaPackage
     from twofold.convert import CondaOptions
+    from twofold.formats.core_metadata import CoreMetadata
 
     #: Kind, path, and the package.
     _Made = tuple[str, str, CondaPackage]
@@ -30,18 +30,25 @@ def deliver(
     from twofold_build.atomic import AtomicFile
 
     files = {kind: path for kind, path in made.items() if path is not None}
-    result.name, result.version = _read_release(files)
+    result.name, result.version = _read_release(files, request)
     dist, channel = os.path.join(out, "dist"), os.path.join(out, "conda-bld")
     places = [(kind, path, dist) for kind, path in files.items() if kind in request.kinds]
     places += [(kind, path, os.path.join(channel, one.subdir)) for kind, path, one in packages]
-    with ExitStack() as stack:
+    begun: list[AtomicFile] = []
+    try:
         for kind, path, folder in places:
-            file = stack.enter_context(AtomicFile(os.path.join(folder, os.path.basename(path))))
+            file = AtomicFile(os.path.join(folder, os.path.basename(path)))
+            begun.append(file)
             with open(path, "rb", buffering=0) as source:
                 while piece := source.read(1 << 20):
                     file.write(piece)
             file.stream.flush()  # a full disk shows here, before any file has its name
             result.artifacts.append(BuiltFile(kind, file.path, file.sha256, file.size))
+        while begun:
+            begun.pop().commit()
+    finally:
+        for file in begun:
+            file.discard()
     if packages:
         from twofold.building.conda_outputs import hash_file, index_channel, make_record
 
@@ -52,20 +59,36 @@ def deliver(
         index_channel(channel, records)
 
 
-def _read_release(files: dict[str, str]) -> tuple[str, str]:
-    """The name and the version in what was built. Raises BadFile."""
+def _read_release(files: dict[str, str], request: BuildRequest) -> tuple[str, str]:
+    """The name and the version in what was built. Raises BadFile for what no rule looked at."""
+    metadata = _read_plain_metadata(files["sdist"]) if "sdist" in files else None
+    if metadata is None or not request.is_checked:
+        metadata = _read_metadata(files)
+    return metadata.name, metadata.version
+
+
+def _read_plain_metadata(sdist: str) -> CoreMetadata | None:
+    from twofold.formats.core_metadata import parse_metadata
+    from twofold.formats.light.plain_archives import read_sdist_files
+
+    for path, data in (read_sdist_files(sdist) or {}).items():
+        folder, _, name = path.partition("/")
+        if name == "PKG-INFO":
+            return parse_metadata(data, f"{folder}/PKG-INFO")
+    return None
+
+
+def _read_metadata(files: dict[str, str]) -> CoreMetadata:
     from pathlib import Path
 
     if "sdist" in files:
         from twofold.formats.sdist import read_sdist
 
-        metadata = read_sdist(Path(files["sdist"])).metadata
-    else:
-        from twofold.formats.wheel import WheelFile
+        return read_sdist(Path(files["sdist"])).metadata
+    from twofold.formats.wheel import WheelFile
 
-        with WheelFile(Path(files["wheel"])) as wheel:
-            metadata = wheel.metadata
-    return metadata.name, metadata.version
+    with WheelFile(Path(files["wheel"])) as wheel:
+        return wheel.metadata
 
 
 def make_conda_packages(

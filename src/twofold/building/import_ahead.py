@@ -9,9 +9,14 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from twofold.building.options import BuildRequest
 
-_ALWAYS = ("twofold.building.delivery", "twofold.building.source_hashes")
+_ALWAYS = (
+    "twofold.building.delivery",
+    "twofold.building.source_hashes",
+    "twofold.formats.core_metadata",
+    "zlib",
+)
 _FOR_CONDA = ("twofold.convert.wheel", "twofold.building.conda_outputs")
-_FOR_CHECKS = ("twofold.check.artifacts", "packaging.metadata")
+_FOR_CHECKS = ("twofold.check.artifacts",)
 
 
 def import_ahead(request: BuildRequest, with_checks: bool) -> None:
@@ -19,8 +24,9 @@ def import_ahead(request: BuildRequest, with_checks: bool) -> None:
     names = [*_ALWAYS]
     if any(kind in ("conda", "tar.bz2") for kind in request.kinds):
         names += _FOR_CONDA
-    if with_checks and request.is_checked:
-        names += _FOR_CHECKS
+    if request.is_checked:
+        names += ("twofold.check.before_build", "twofold.check.checked_files")
+        names += _FOR_CHECKS if with_checks else ()
     for name in names:
         try:
             __import__(name)  # importlib's own function would import `warnings` too

@@ -12,7 +12,7 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from twofold.building.native import has_native_backend
+from twofold.building.backends import has_native_backend
 from twofold.building.options import MANIFEST_NAME, BuildRequest, without_sdist
 from twofold.building.source_hashes import hash_file, hash_members, is_wheel
 from twofold.formats.conda_info import PackedPath, make_info_files

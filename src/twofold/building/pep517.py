@@ -20,10 +20,8 @@ from twofold.building.options import (
     stop_at_errors,
 )
 from twofold.building.uv_backend import UvBuild, start_uv_build
-from twofold.check.cache import knows_verdicts
 from twofold.errors import ProjectErrors, TwofoldError
 from twofold.formats.light.scratch_folder import ScratchFolder
-from twofold_build.archive import choose_hashes
 from twofold_build.toml import loads
 
 TYPE_CHECKING = False
@@ -59,6 +57,8 @@ def build_with_backend(
             by_uv = start_uv_build(
                 (requires, backend), root, made_by_uv, request, from_sdist=from_sdist
             )
+        from twofold.check.cache import knows_verdicts
+
         with_checks = by_uv is None or not knows_verdicts()
         made = None
         if by_uv is not None:
@@ -97,6 +97,8 @@ def _finish_uv_build(
         import_ahead(request, with_checks)
         made = build.finish()
         if made is not None:
+            from twofold_build.archive import choose_hashes
+
             # Text packs to a quarter or so.
             choose_hashes(sum(os.path.getsize(path) for path in made if path is not None) * 4)
     for warning in build.warnings:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from twofold.formats.light.plain_archives import list_wheel_files, read_sdist_files
 from twofold_build.archive import read_content
 
 TYPE_CHECKING = False
@@ -40,9 +41,13 @@ def hash_file(path: str | os.PathLike[str]) -> str:
 
 def list_members(artifact: str) -> list[str]:
     """The paths of the files in a wheel, or in the folder of an sdist."""
+    is_sdist = not is_wheel(artifact)
+    plain = read_sdist_files(artifact) if is_sdist else list_wheel_files(artifact)
+    if plain is not None:
+        return [path.partition("/")[2] for path in plain] if is_sdist else list(plain)
     from pathlib import Path
 
-    if is_wheel(artifact):
+    if not is_sdist:
         from twofold.formats.zip_archive import ZipArchive
 
         with ZipArchive(Path(artifact)) as archive:

@@ -1,6 +1,6 @@
 """Projects that uv builds: of its own backend in its own process, and of other quick backends.
 
-On the way of every build of such a project, so each import counts here.
+On the way of every build of such a project, and before uv is started: so each import counts here.
 """
 
 from __future__ import annotations
@@ -8,12 +8,9 @@ from __future__ import annotations
 import os
 import sys
 
-from twofold.building.native import admits_version
-from twofold.cache_dir import get_cache_dir
-from twofold.check.cache import make_folder, write_entry
+from twofold.building.backends import admits_version
 from twofold.errors import SubprocessFailed
 from twofold.programs import StartedProgram, find_program
-from twofold_build.archive import new_sha256
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -129,6 +126,10 @@ def _read_version(uv: str) -> str:
 
     A wrong one would do no harm: uv looks at the requirement too.
     """
+    from twofold.cache_dir import get_cache_dir
+    from twofold.check.cache import make_folder, write_entry
+    from twofold_build.archive import new_sha256
+
     status = os.stat(uv)
     identity = f"{uv}\0{status.st_mtime_ns}\0{status.st_size}"
     name = new_sha256(identity.encode("utf-8", "surrogateescape")).hexdigest()

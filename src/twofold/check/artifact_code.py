@@ -145,7 +145,6 @@ def _read_wheel(path: Path) -> Contents:
 
 def _read_tar(path: Path, part: str) -> Contents:
     from twofold.formats.bounded_decompress import open_gzip
-    from twofold.formats.conda_reader import open_part
     from twofold.formats.tar_safety import TarStream
 
     room = ArchiveRoom()
@@ -160,6 +159,8 @@ def _read_tar(path: Path, part: str) -> Contents:
         }
 
     if part != "sdist":
+        from twofold.formats.conda_reader import open_part
+
         with open_part(path, part) as tar:
             return contents(tar)
     with path.open("rb") as stream:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
@@ -23,6 +21,7 @@ from twofold.formats.core_metadata import parse_metadata
 from twofold.formats.deep_check import find_problems
 from twofold.names.conda_forge import find_pypi_names
 from twofold_build.diagnostics import Diagnostics
+from twofold_build.toml import loads
 
 #: Rules about a wheel and an sdist of the same release, and about two sdists of one.
 PAIR_RULES: dict[str, Callable[[Artifact, Artifact], Iterator[Violation]]] = {
@@ -100,8 +99,7 @@ def check_artifact(
     """
     artifact, findings = _open_and_check(path)
     if artifact is not None:
-        findings += _check_metadata(artifact, with_readme=True)
-        findings += _check_contents(artifact, allow, further_dependencies, wants_warnings)
+        findings += _check_inside(artifact, allow, further_dependencies, wants_warnings)
     return sort_findings(finding for finding in findings if finding.code not in ignore)
 
 
@@ -113,9 +111,14 @@ def check_artifacts(
 ) -> list[Finding]:
     """Each file, each wheel beside the sdist of the same release, and each sdist beside another."""
     findings: list[Finding] = []
+    sound: list[Artifact] = []
     for path in paths:
-        findings += check_artifact(path, ignore, allow, wants_warnings=wants_warnings)
-    sound = [artifact for path in paths if (artifact := _read_or_none(path)) is not None]
+        artifact, found = _open_and_check(path)
+        findings += found
+        if artifact is not None:
+            sound.append(artifact)
+            findings += _check_inside(artifact, allow, (), wants_warnings)
+    pair_rules = {code: judge for code, judge in PAIR_RULES.items() if code not in ignore}
     for wheel in sound:
         for sdist in sound:
             if (
@@ -123,7 +126,7 @@ def check_artifacts(
                 and sdist.kind is Kind.SDIST
                 and _is_same_release(wheel, sdist)
             ):
-                findings += _compare(PAIR_RULES, wheel, sdist)
+                findings += _compare(pair_rules, wheel, sdist)
     sdists = [artifact for artifact in sound if artifact.kind is Kind.SDIST]
     for first, second in combinations(sdists, 2):
         if _is_same_release(first, second):
@@ -135,9 +138,12 @@ def _open_and_check(
     path: Path, read: Artifact | None = None
 ) -> tuple[Artifact | None, list[Finding]]:
     """The file's artifact, None when it cannot be read, and what is wrong with its structure."""
-    problems = find_problems(path, is_read=read is not None)
-    artifact = read or _read_or_none(path)
-    if artifact is not None and not artifact.kind.is_conda:
+    try:
+        artifact = read or reader.read_artifact(path)
+    except BadFile as error:
+        return None, _structure_findings(path, error.problems)
+    problems = find_problems(path, is_read=True)
+    if not artifact.kind.is_conda:
         problems += find_metadata_problems(artifact)
     return artifact, _structure_findings(path, problems)
 
@@ -164,19 +170,21 @@ def _check_metadata(artifact: Artifact, with_readme: bool) -> list[Finding]:
     ]
 
 
-def _check_contents(
+def _check_inside(
     artifact: Artifact,
     allow: Sequence[str],
     further_dependencies: Sequence[str],
     wants_warnings: bool,
 ) -> list[Finding]:
+    """The findings of the metadata, and of the files inside."""
+    findings = _check_metadata(artifact, with_readme=True)
     try:
         contents = read_contents(artifact)
     except BadFile as error:  # damaged inside: no rule can judge it
-        return _structure_findings(artifact.path, error.problems)
+        return findings + _structure_findings(artifact.path, error.problems)
     code = ArtifactCode(artifact, contents, allow, wants_warnings)
     code.dependencies += further_dependencies
-    findings = [
+    findings += [
         BY_CODE[rule].make_finding(violation)
         for rule, judge in list_code_rules().items()
         for violation in judge(code)
@@ -199,13 +207,6 @@ def _compare(
     ]
 
 
-def _read_or_none(path: Path) -> Artifact | None:
-    try:
-        return reader.read_artifact(path)
-    except BadFile:
-        return None  # its problems are findings already
-
-
 def _is_same_release(one: Artifact, other: Artifact) -> bool:
     from twofold.names import normalize_name
 
@@ -225,7 +226,7 @@ def find_built_errors(root: Path, paths: Sequence[Path]) -> list[Finding]:
     path = root / "pyproject.toml"
     text = path.read_text(encoding="utf-8") if path.exists() else ""
     mistakes = Diagnostics(path.name, text)
-    settings = read_check_settings(tomllib.loads(text), mistakes)
+    settings = read_check_settings(loads(text), mistakes)
     mistakes.raise_all()
     # The wheel was built from this very sdist: what the sdist lacks, the build generated.
     ignore = settings.ignore | {"TF408"}
@@ -241,6 +242,8 @@ def _weaken(found: Finding) -> Finding:
 
 def find_source_errors(wheel: Path, specs: Sequence[str]) -> list[Finding]:
     """The errors in a wheel whose package depends on the match specs of its recipe."""
+    import re
+
     names = {re.split(r"[\s\[=<>!~]", spec.rpartition("::")[2].strip())[0] for spec in specs}
     plain = sorted(name for name in names - {"python", ""} if not name.startswith("__"))
     further = [*plain, *find_pypi_names(plain)]

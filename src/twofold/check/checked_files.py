@@ -14,14 +14,17 @@ import sys
 from twofold import __version__
 from twofold.check.cache import checks_folder, interpreter_key, make_folder, prune, write_entry
 from twofold.check.finding import Finding
+from twofold.formats.light.plain_archives import (
+    MAX_WHOLE,
+    clear_tar_dates,
+    clear_zip_dates,
+    unpack_whole,
+)
 from twofold_build.archive import new_sha256
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-#: Archives up to this many bytes are read as a whole.
-_MAX_CLEARED = 64 << 20
 
 
 def make_key(paths: Sequence[str | os.PathLike[str]], allow: Sequence[str]) -> str | None:
@@ -92,7 +95,7 @@ def _hash_file(path: str | os.PathLike[str]) -> str:
     """A hash of all that a rule may look at, without the dates that make each build another one."""
     digest = new_sha256()
     with open(path, "rb", buffering=0) as stream:
-        if os.fstat(stream.fileno()).st_size <= _MAX_CLEARED:
+        if os.fstat(stream.fileno()).st_size <= MAX_WHOLE:
             digest.update(_clear_dates(os.fspath(path), stream.readall()))
         while piece := stream.read(1 << 20):
             digest.update(piece)
@@ -100,11 +103,9 @@ def _hash_file(path: str | os.PathLike[str]) -> str:
 
 
 def _clear_dates(path: str, data: bytes) -> bytes:
-    from twofold.formats.light.archive_dates import clear_tar_dates, clear_zip_dates, unpack_whole
-
     if path.endswith(".whl"):
         return clear_zip_dates(data)
-    unpacked = unpack_whole(data, _MAX_CLEARED) if path.endswith(".tar.gz") else None
+    unpacked = unpack_whole(data) if path.endswith(".tar.gz") else None
     return data if unpacked is None else data[:4] + data[8:10] + clear_tar_dates(unpacked)
 
 

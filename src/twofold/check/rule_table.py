@@ -172,7 +172,7 @@ class ExtraRule(NamedTuple):
 
 def load_extra_rules() -> Iterator[ExtraRule]:
     """Load the rules of every distribution that extends `twofold.rules`, by their codes."""
-    from twofold.plugins import find_extensions, load_extension  # with pathlib: 3 ms
+    from twofold.plugins import find_extensions, load_extension
 
     for code, point in sorted(find_extensions(GROUP).items()):
         rule = load_extension(GROUP, point, ExtraRule)

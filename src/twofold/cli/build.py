@@ -127,6 +127,8 @@ def quick(words: list[str]) -> Arguments | None:
             setattr(args, word[2:], value)
         elif word in ("--list", "--json"):
             setattr(args, word[2:], True)
+        elif word in ("--sdist", "--wheel", "--conda"):
+            args.kinds.append(word[2:])
         elif word.startswith("-") or seen_path:
             return None
         else:

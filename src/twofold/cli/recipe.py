@@ -103,7 +103,7 @@ def build_folder(
 
     from twofold.artifact import Kind
     from twofold.building import build_project, write_manifest
-    from twofold.building.native import has_native_backend
+    from twofold.building.backends import has_native_backend
     from twofold.building.options import BuildRequest, BuildResult, BuiltFile
     from twofold.building.source_hashes import hash_file, hash_sources
     from twofold.cli.recipe_options import RecipeOptions

@@ -11,24 +11,26 @@ They return what is wrong and raise only OSError. A 100 kB wheel takes two milli
 
 from __future__ import annotations
 
-import hashlib
-import re
 from collections.abc import Iterable
-from configparser import ConfigParser
-from configparser import Error as ConfigError
 from pathlib import Path
 from unicodedata import normalize
 
 from twofold.artifact import Kind
 from twofold.errors import BadFile, Problem
 from twofold.formats import limits
-from twofold.formats.conda_reader import open_part, parse_json, read_info
 from twofold.formats.portable_names import find_unportable
 from twofold.formats.reader import detect_kind, read_artifact
-from twofold.formats.tar_safety import TarStream
 from twofold.formats.unpacked_tree import UnpackedTree
 from twofold.formats.wheel import UNHASHED, RecordEntry, WheelFile, parse_record
 from twofold.names import parse_wheel_name
+from twofold.source_analysis.expressions import expression
+from twofold_build.archive import new_sha256
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from hashlib import _Hash
+
+    from twofold.formats.tar_safety import TarStream
 
 #: The most problems reported per file.
 _MAX_PROBLEMS = 20
@@ -36,10 +38,10 @@ _MAX_PROBLEMS = 20
 _MAX_ENTRY_POINT_LINES = 10_000
 _SCRIPT_GROUPS = ("console_scripts", "gui_scripts")
 _SCHEMES = ("purelib", "platlib", "headers", "scripts", "data")
-_SCRIPT = re.compile(r"[.-]*+\w[\w.-]*+")
+_SCRIPT = expression(r"[.-]*+\w[\w.-]*+")
 #: Extras behind a target, which installers of scripts ignore.
-_EXTRAS = re.compile(r"\[[A-Za-z0-9_.,\s-]*\]\s*\Z")
-_TARGET = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*(?::[^\W\d]\w*(?:\.[^\W\d]\w*)*)?")
+_EXTRAS = expression(r"\[[A-Za-z0-9_.,\s-]*\]\s*\Z")
+_TARGET = expression(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*(?::[^\W\d]\w*(?:\.[^\W\d]\w*)*)?")
 
 
 def find_problems(path: Path, is_read: bool = False) -> list[Problem]:
@@ -81,6 +83,8 @@ def find_wheel_problems(path: Path) -> list[Problem]:
 
 def find_conda_problems(path: Path) -> list[Problem]:
     """Check every member's path and link, and info/paths.json against the members' bytes."""
+    from twofold.formats.conda_reader import open_part, parse_json, read_info
+
     try:
         most = limits.max_list_size(path.stat().st_size)
         info = read_info(
@@ -124,7 +128,7 @@ def _find_hash_problem(wheel: WheelFile, line: RecordEntry) -> list[Problem]:
     if not line.algorithm:
         return [Problem(f"RECORD has no hash of {line.path}", "build the file again")]
     member = wheel.members[line.path]
-    digest = hashlib.new(line.algorithm)
+    digest = _new_hash(line.algorithm)
     try:
         for piece in wheel.archive.pieces(member):
             digest.update(piece)
@@ -136,12 +140,25 @@ def _find_hash_problem(wheel: WheelFile, line: RecordEntry) -> list[Problem]:
     return []
 
 
+def _new_hash(algorithm: str) -> _Hash:
+    if algorithm == "sha256":
+        return new_sha256()
+    import hashlib
+
+    return hashlib.new(algorithm)
+
+
 def _find_entry_point_problems(wheel: WheelFile) -> list[Problem]:
-    data = wheel.read_dist_info_file("entry_points.txt") or b""
+    data = wheel.read_dist_info_file("entry_points.txt")
+    if not data:
+        return []
     lines = data.count(b"\n")
     if lines > _MAX_ENTRY_POINT_LINES:
         text = f"entry_points.txt has {lines} lines, and {_MAX_ENTRY_POINT_LINES} are allowed"
         return [Problem(text, "build the wheel again with fewer entry points")]
+    from configparser import ConfigParser
+    from configparser import Error as ConfigError
+
     parser = ConfigParser(strict=False, delimiters=("=",), interpolation=None, default_section="")
     try:
         text = data.decode("utf-8")
@@ -176,6 +193,8 @@ def _find_script_problem(line: str) -> list[Problem]:
 
 def _find_link_problems(data: bytes, path: Path) -> list[Problem]:
     """Check info/link.json, from which clients of a noarch package make its scripts."""
+    from twofold.formats.conda_reader import parse_json
+
     noarch = parse_json(data, path, "info/link.json").get("noarch") or {}
     lines = noarch.get("entry_points") or [] if isinstance(noarch, dict) else None
     if not isinstance(lines, list) or not all(isinstance(line, str) for line in lines):
@@ -286,7 +305,7 @@ def _check_members(
 
 
 def _is_as_listed(tar: TarStream, size: int, line: dict[str, object]) -> bool:
-    digest = hashlib.sha256()
+    digest = new_sha256()
     for piece in tar.pieces():
         digest.update(piece)
     # Every known builder hashes a file with a placeholder as it is in the package.

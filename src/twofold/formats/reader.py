@@ -7,7 +7,6 @@ member with RECORD or paths.json.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 from twofold.artifact import Artifact, Kind
@@ -72,7 +71,7 @@ def _read_wheel(path: Path, hashes: Hashes | None) -> Artifact:
         _check_metadata(wheel.metadata, path)
         found = wheel.metadata, wheel.metadata_bytes
         artifact = _describe_release(path, Kind.WHEEL, found, hashes)
-        return replace(artifact, build=wheel.name.build, tags=wheel.name.tags)
+        return artifact._replace(build=wheel.name.build, tags=wheel.name.tags)
 
 
 def read_sdist_artifact(path: Path, hashes: Hashes | None = None) -> Artifact:

@@ -10,14 +10,13 @@ costs more memory than `limits.METADATA`.
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator
-from copy import copy
 from typing import NamedTuple, Protocol
 
 from twofold.errors import BadFile
 from twofold.formats import limits
 from twofold.formats.ustar import add_bytes, read_number
+from twofold.source_analysis.expressions import expression
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,8 +36,8 @@ _MAX_OCTAL = 8**11
 
 #: Owners that a system has, and times that Python and file systems have: up to the year 9999.
 _MAX_OWNER, _MAX_TIME = 1 << 32, 253402300800
-_DIGITS = re.compile(r"[0-9]{1,10}")
-_SECONDS = re.compile(r"-?[0-9]{1,12}(\.[0-9]{0,30})?")
+_DIGITS = expression(r"[0-9]{1,10}")
+_SECONDS = expression(r"-?[0-9]{1,12}(\.[0-9]{0,30})?")
 #: Keys of extended headers that change what a member is, for some readers: GNU tar and libarchive
 #: (sparse files), Solaris, star.
 _OTHER_FORMS = ("GNU.sparse", "SUN.holesdata", "SCHILY.realsize", "SCHILY.filetype")
@@ -321,6 +320,8 @@ def extract_member(archive: TarFile, member: TarInfo, folder: Path) -> None:
     _check_stays_inside(member, folder.resolve())
     if not member.isreg() and not member.isdir() and not member.issym() and not member.islnk():
         raise tarfile.ExtractError(f"{member.name!r} is no file, folder or link")
+    from copy import copy
+
     own = copy(member)
     own.mode = 0o755 if member.isdir() else member.mode & 0o755 | 0o600
     if hasattr(os, "getuid"):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from twofold.artifact import Kind
@@ -13,8 +12,9 @@ from twofold.check.rules.structure import find_metadata_problems
 from twofold.check.rules.unwanted_files import is_code, is_compiled, severity_of
 from twofold.formats.core_metadata import find_specification_mistakes
 from twofold.names import escape_for_filename, parse_sdist_name, parse_wheel_name
+from twofold.source_analysis.expressions import expression
 
-_TAGS = re.compile(
+_TAGS = expression(
     r"any|win32|win_(?:amd64|arm64)|(?:many|musl)linux\w+|macosx\w+|ios\w+|android\w+|pyodide\w+"
 )
 
@@ -88,9 +88,12 @@ def old_file_name(code: ArtifactCode) -> Iterator[Violation]:
 
 def refused_metadata(code: ArtifactCode) -> Iterator[Violation]:
     """TF412: registries, folders and buckets take such files, which PyPI has from earlier years."""
-    if code.artifact.kind.is_conda or find_metadata_problems(code.artifact):
+    if code.artifact.kind.is_conda:
+        return
+    mistakes = find_specification_mistakes(code.artifact.metadata)
+    if mistakes and find_metadata_problems(code.artifact):
         return  # TF406 has its own words for the metadata that nobody takes
-    for mistake in find_specification_mistakes(code.artifact.metadata):
+    for mistake in mistakes:
         yield Violation(
             f"its metadata are not valid: {mistake}",
             "build it with a newer version of its backend, or keep it to a registry of your own",

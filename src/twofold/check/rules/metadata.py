@@ -47,6 +47,8 @@ def licence_classifier(metadata: Metadata) -> Iterator[Violation]:
 
 def unknown_classifier(metadata: Metadata) -> Iterator[Violation]:
     """TF020"""
+    if not metadata.classifiers:
+        return
     from trove_classifiers import classifiers as known
     from trove_classifiers import deprecated_classifiers as deprecated
 
@@ -72,6 +74,8 @@ def unknown_classifier(metadata: Metadata) -> Iterator[Violation]:
 
 def deprecated_classifier(metadata: Metadata) -> Iterator[Violation]:
     """TF021"""
+    if not metadata.classifiers:
+        return
     from trove_classifiers import deprecated_classifiers as deprecated
 
     for classifier in metadata.classifiers:

@@ -6,7 +6,6 @@ code. What no other rule owns is TF401.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 
 from twofold.artifact import Artifact, Kind
@@ -14,27 +13,29 @@ from twofold.errors import Problem
 from twofold.formats.core_metadata import CoreMetadata, parse_metadata
 from twofold.formats.sdist import read_sdist
 from twofold.formats.wheel import WheelFile
+from twofold.source_analysis.expressions import expression
 from twofold_build.names import canonicalize_license, find_specifiers_problem, suggest_license
 
 #: Each form is a part of messages in `formats`: who rewords one there changes it here too.
-_PATHS = re.compile(
+_PATHS = expression(
     r"below a link|hard link leads|both a link|no installer knows|leaves the archive"
     r"|path is absolute|holds a backslash|control characters|not plain"
     r"|has no name|folders deep|name is longer|link leaves|symbolic link"
     r"|differ only in case|Windows does not allow"
 )
-_ZIP = re.compile(
+_ZIP = expression(
     r"two (?:names|sizes|headers)|sizes or checksums|twice|has a comment|hidden data|overlaps"
     r"|data descriptor|encrypted|unknown flags|other than deflate|another disk|a file and a folder"
     r"|neither a file|not UTF-8|not marked|second name|extra field|ZIP64|has content|a bomb"
     r"|two targets|install to one path"
     r"|newer version of zip|sparse|unknown kind|renames members|data follow the end|lists \d+"
 )
-_NAMES = re.compile(
+_NAMES = expression(
     r"the (?:name|version) in .{1,300} is '|in info/index\.json, '|file name|\.dist-info folders"
     r"|must not be renamed"
 )
-_METADATA = re.compile(
+_RECORD = expression(r"RECORD|paths\.json|info/files")
+_METADATA = expression(
     r"the metadata|Metadata-Version|entry point|METADATA|no usable '|match spec"
     r"|and subdir '|entry_points\.txt"
 )
@@ -47,7 +48,7 @@ def unsafe_path(problem: Problem) -> bool:
 
 def bad_record(problem: Problem) -> bool:
     """TF404"""
-    return re.search(r"RECORD|paths\.json|info/files", problem.message) is not None
+    return _RECORD.search(problem.message) is not None
 
 
 def ambiguous_archive(problem: Problem) -> bool:
@@ -76,6 +77,7 @@ def unreadable_file(problem: Problem) -> bool:
     return True
 
 
+_METADATA_VERSION = expression(r"[12]\.\d")
 #: The newest metadata version that PyPI takes.
 NEWEST = (2, 5)
 
@@ -94,7 +96,7 @@ def find_metadata_problems(artifact: Artifact) -> list[Problem]:
     """Of a wheel or an sdist; each message begins with 'the metadata'."""
     metadata = parse_metadata(artifact.metadata)
     written = metadata.get("Metadata-Version")
-    if not re.fullmatch(r"[12]\.\d", written):
+    if not _METADATA_VERSION.fullmatch(written):
         return [Problem(f"the metadata's Metadata-Version is '{written}'", "build it again")]
     version = tuple(map(int, written.split(".")))
     if version > NEWEST:

@@ -150,7 +150,7 @@ def convert_stored(registry: Registry, channel: Channel, wheel: StoredFile) -> l
     try:
         path = folder / wheel.filename
         registry.blobs.fetch(wheel.sha256, path)
-        artifact = replace(read_artifact(path), subdir="")
+        artifact = read_artifact(path)._replace(subdir="")
         known = find_known_names(registry, channel, artifact)
         conversion = convert_upload(artifact, folder / "twin", known)
         for package in conversion.artifacts:

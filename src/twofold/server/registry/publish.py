@@ -208,7 +208,7 @@ def _read_checked(path: Path, upload: Upload) -> Artifact:
     except BadFile as error:
         checks.check_digests(upload.claims, path)  # a damaged file is not malformed
         raise checks.make_refusal(path, error) from error
-    return artifact if artifact.kind.is_conda else replace(artifact, subdir="")
+    return artifact if artifact.kind.is_conda else artifact._replace(subdir="")
 
 
 def _read_kept(artifact: Artifact) -> tuple[str | None, str | None]:
