@@ -259,19 +259,16 @@ def _kinds(only: str | None, named: list[str]) -> tuple[str, ...] | None:
 def _backend_options(args: argparse.Namespace | Arguments) -> BackendOptions:
     """How another backend is run, by the options of the command line."""
     from twofold.building.options import BackendOptions
+    from twofold.errors import UsageError
 
     settings: dict[str, str | list[str]] = {}
     for word in args.config_settings:
         key, _, value = word.partition("=")
         if not key:
-            from twofold.errors import UsageError
-
             raise UsageError(f"--config-setting '{word}' has no key", "write -C KEY=VALUE")
         known = settings.get(key)
-        if known is None:
-            settings[key] = value
-        else:
-            settings[key] = [*known, value] if isinstance(known, list) else [known, value]
+        before = known if isinstance(known, list) else [] if known is None else [known]
+        settings[key] = [*before, value] if before else value
     return BackendOptions(settings, not args.no_isolation, args.python, args.build_constraints)
 
 
