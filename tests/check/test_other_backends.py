@@ -143,6 +143,27 @@ def test_a_name_and_a_version_that_are_computed_are_not_missed(tmp_path: Path) -
     assert errors(write(tmp_path, files)) == [("TF101", "pkg/__init__.py")]
 
 
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"setup.py": "from setuptools import setup\nargs = dict(name=n())\nsetup(**args)\n"},
+        {
+            "setup.py": "from setuptools import setup\n"
+            "setup(name='pkg', version='1', long_description=r(), python_requires=p(), license=l())"
+        },
+        {
+            "pyproject.toml": '[build-system]\nrequires = ["hatchling"]\n'
+            'build-backend = "hatchling.build"\n[project]\nname = "pkg"\nversion = "1"\n'
+            'dynamic = ["readme", "requires-python", "classifiers"]\n'
+        },
+    ],
+    ids=["all", "each", "hooks"],
+)
+def test_metadata_that_are_computed_are_not_missed(files: dict[str, str], tmp_path: Path) -> None:
+    found = findings(write(tmp_path, {**files, "pkg/__init__.py": FINE}))
+    assert {f.code for f in found} & {"TF024", "TF025", "TF030"} == set()
+
+
 def test_a_bad_requirement_in_setup_cfg_is_found_there(tmp_path: Path) -> None:
     cfg = (
         "[metadata]\nname = pkg\nversion = 1.0\n[options]\npackages = pkg\n"
@@ -293,17 +314,31 @@ def test_a_key_in_the_tests_of_an_sdist_warns_and_a_token_there_is_an_error(
     key = (
         "-----BEGIN RSA PRIVATE KEY-----\n" + "MIIEowIBAAKCAQEAx4UbaDzY5xjW6hc9jwN0mX33XpTDVWqKl\n"
     )
-    include = {"[project]": '[tool.twofold.sdist]\ninclude = ["*tests/**", "a/*"]\n[project]'}
+    include = {
+        "[project]": "[tool.twofold.sdist]\ninclude = ['*tests/**', 'a/**', 'dummy*/*']\n[project]"
+    }
     texts = {"src/pkg/tests/__init__.py": "", "a/test_ssh.py": f'KEY = """{key}"""\n'}
-    keys = dict.fromkeys(("tests/certs/server.key", "unit-tests/a/b.key"), key * 3)
-    root = project({**texts, **keys}, include)
+    names = "tests/certs/server.key unit-tests/a/b.key a/t/x.key a/examples/x.key dummyserver/x.key"
+    keys = dict.fromkeys(names.split(), key * 3)
+    made_up = {
+        "tests/.env": "FOO=env\nSPAM=1\nHAM=火腿\n",
+        "tests/a/.netrc": "machine a.org login me\n password example-word\n",
+    }
+    root = project({**texts, **keys, **made_up}, include)
     assert sorted((f.code, f.severity, f.place[0]) for f in findings(root)) == [
-        ("TF201", "warning", path) for path in sorted(["a/test_ssh.py", *keys])
+        ("TF201", "warning", path) for path in sorted(["a/test_ssh.py", *keys, *made_up])
     ]
     settings = (root / "pyproject.toml").read_text(encoding="utf-8")
-    allowed = settings + '\n[tool.twofold.check]\nallow = ["tests/certs/*", "unit*/**", "a/*"]\n'
-    write(root, {"pyproject.toml": allowed, "tests/token.txt": "ghp_" + "a1B2c3D4e5" * 4})
-    assert errors(root) == [("TF201", "tests/token.txt")]
+    real = {
+        "tests/token.txt": "ghp_" + "a1B2c3D4e5" * 4,
+        "tests/.env": "DB_PASSWORD=hunter\n",
+        "tests/a/.netrc": "machine a.org login me password hunter2\n",
+        "tests/b/.netrc": "password: hunter2\n",
+        "tests/c/.env": "KEY=9f86d081884c7d65\n",
+    }
+    keys_allowed = '\n[tool.twofold.check]\nallow = ["**/*.key", "a/*"]\n'
+    write(root, {"pyproject.toml": settings + keys_allowed, **real})
+    assert sorted(errors(root)) == sorted(("TF201", path) for path in real)
 
 
 @pytest.mark.parametrize("name", ["__version__.txt", "pkg/VERSION"])

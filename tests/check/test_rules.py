@@ -101,6 +101,27 @@ def test_a_package_that_git_ignores_is_reported_with_the_ignore_file(
     assert found and all("is ignored by .gitignore:1" in hint for hint in found)
 
 
+@pytest.mark.parametrize(
+    ("text", "neighbour", "is_duplicate"),
+    [
+        ("# A licence of many lines.\n" * 9, "x = 2\n", False),
+        ('"""' + "A licence of many lines.\n" * 9 + '"""\n', "x = 2\n", False),
+        ("from .names import x\n" + "y = x + 1\n" * 30, "x = 2\n", False),
+        ("f('.names', __package__)\n" + "y = x + 1\n" * 30, "x = 2\n", False),
+        ("from .names import x\n" + "y = x + 1\n" * 30, "x = 1\n", True),
+        ("from pkg.names import x\n" + "y = x + 1\n" * 30, "x = 2\n", True),
+    ],
+)
+def test_a_text_that_means_something_else_in_each_folder_is_no_duplicate(
+    text: str, neighbour: str, is_duplicate: bool, project: Callable[..., Path]
+) -> None:
+    folders = {"a": "x = 1\n", "b": neighbour}
+    files = {f"src/pkg/{folder}/__init__.py": text for folder in folders}
+    files |= {f"src/pkg/{folder}/names.py": names for folder, names in folders.items()}
+    found = [f.place[0] for f in check_project(project(files)) if f.code == "TF210"]
+    assert found == ["src/pkg/b/__init__.py"] * is_duplicate
+
+
 def test_libraries_for_several_platforms_are_no_error(project: Callable[..., Path]) -> None:
     files = {f"src/pkg/_x.{end}": b"code" for end in ("abi3.so", "cp311-win_amd64.pyd")}
     found = check_project(project(files))

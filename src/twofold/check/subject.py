@@ -58,12 +58,15 @@ class ProjectMetadata:
         self.summary = project.description
         self.readme = project.readme_text
         self.readme_type = project.readme_type
-        self.requires_python = project.requires_python
+        # What the backend computes is not absent, though its value is not known here.
+        computed = set(project.dynamic)
+        self.has_readme = bool(self.readme.strip() or "readme" in computed)
+        self.has_requires_python = bool(project.requires_python or "requires-python" in computed)
         self.has_licence = bool(
             project.license
             or project.license_text
             or project.license_files
-            or "license" in project.dynamic
+            or {"license", "license-files", "classifiers"} & computed
             or any(name.startswith("License ::") for name in project.classifiers)
         )
         self.licence_expression = project.license
@@ -93,7 +96,8 @@ class FileMetadata:
         self.summary = metadata.get("Summary")
         self.readme = metadata.description
         self.readme_type = metadata.get("Description-Content-Type")
-        self.requires_python = metadata.requires_python or ""
+        self.has_readme = bool(self.readme.strip())
+        self.has_requires_python = bool(metadata.requires_python)
         self.licence_expression = metadata.get("License-Expression")
         self.classifiers = list(metadata.all("Classifier"))
         self.has_licence = bool(

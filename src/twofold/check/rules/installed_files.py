@@ -25,6 +25,8 @@ _PTH_CODE = expression(rb"^import[ \t]", re.MULTILINE)
 _FOLDERS = "bin etc include info lib libexec library sbin scripts share"
 _PREFIX = frozenset(_FOLDERS.split())
 _MODULE = expression(r"[^/]+\.(?:py|pyi|pyc|pth|so|pyd)")
+#: A module whose meaning depends on the modules beside it.
+_RELATIVE = expression(rb"^[ \t]*+from[ \t]++\.|\b__package__\b", re.MULTILINE)
 #: The most findings of one rule.
 _MAX_FINDINGS = 20
 #: Shorter modules are alike by chance.
@@ -90,21 +92,44 @@ def misplaced_file(code: SourceCode) -> Iterator[Violation]:
 
 
 def duplicate_module(code: SourceCode) -> Iterator[Violation]:
-    """TF210: a module that is there twice, as a build folder that was packed leaves it."""
+    """TF210: a module that is there twice, as a build folder that was packed leaves it.
+
+    The same relative imports are not the same beside other modules.
+    """
     first: dict[bytes, str] = {}
-    found = 0
+    folders: dict[str, dict[str, bytes]] = {}
+    duplicates = []
     for path, place in code.installed.items():
         data = code.files.get(path)
-        if not place.endswith(".py") or data is None or len(data) < _MIN_DUPLICATE:
+        if not place.endswith(".py") or data is None:
+            continue
+        folder, _, name = path.rpartition("/")
+        folders.setdefault(folder, {})[name] = data
+        if len(data) < _MIN_DUPLICATE:
             continue
         other = first.setdefault(data, path)
-        if other != path and found < _MAX_FINDINGS:
-            found += 1
-            yield Violation(
-                f"it has the same contents as {code.inner_path(other)}",
-                "leave one of them out, or import it from the other",
-                path,
-            )
+        if other != path and _has_code(data):
+            duplicates.append((path, other, bool(_RELATIVE.search(data))))
+    found = [
+        (path, other)
+        for path, other, is_relative in duplicates
+        if not is_relative or folders[path.rpartition("/")[0]] == folders[other.rpartition("/")[0]]
+    ]
+    for path, other in found[:_MAX_FINDINGS]:
+        yield Violation(
+            f"it has the same contents as {code.inner_path(other)}",
+            "leave one of them out, or import it from the other",
+            path,
+        )
+
+
+def _has_code(data: bytes) -> bool:
+    """Whether a module is more than comments and a docstring: each `__init__.py` may have these."""
+    lines = [line.strip() for line in data.splitlines()]
+    text = b"\n".join(line for line in lines if line and not line.startswith(b"#"))
+    quote = text[:3]
+    is_docstring = quote in (b'"""', b"'''") and text.find(quote, 3) == len(text) - 3
+    return bool(text) and not is_docstring
 
 
 def no_init(code: SourceCode) -> Iterator[Violation]:

@@ -125,7 +125,7 @@ def local_version(metadata: Metadata) -> Iterator[Violation]:
 
 def no_requires_python(metadata: Metadata) -> Iterator[Violation]:
     """TF024"""
-    if not metadata.requires_python:
+    if not metadata.has_requires_python:
         yield Violation(
             "'requires-python' is not written: installers will offer the project to any Python",
             'write requires-python = ">=3.11", with the oldest version you support',
@@ -187,7 +187,7 @@ def stdlib_name(metadata: Metadata) -> Iterator[Violation]:
 
 def no_readme(metadata: Metadata) -> Iterator[Violation]:
     """TF030"""
-    if not metadata.readme.strip():
+    if not metadata.has_readme:
         yield Violation(
             "there is no readme: the project's page will be empty",
             'write README.md and readme = "README.md"',

@@ -37,6 +37,8 @@ _WORDS = re.compile(
 )
 #: One word as texts for people have it: letters, a capital at the beginning at most.
 _WORD = re.compile(r"[^\W\d_][a-z\u00df-\u00f6\u00f8-\u00ff]{1,20}[,.:;!?]?")
+#: A word of a script without capitals.
+_FOREIGN_WORD = re.compile(r"[^\W\d_a-zA-Z]{1,20}")
 #: A word as programs have it: the value of a type, a kind or a name.
 _IDENTIFIER = re.compile(r"[a-z]{1,20}(?:[-_][a-z]{1,20}){0,4}")
 _PATH = re.compile(r"(?:\.{1,2}|~)?/[\w./@+-]{0,60}|\.[a-z_]{1,20}")
@@ -59,7 +61,8 @@ def holds_no_secret(text: str, suffix: str) -> bool:
     """Whether every value of a file is known not to be a secret.
 
     What cannot be read as `key: value` or JSON may be one. By its suffix a file may be JSON, YAML
-    (single words are no secrets there), direnv's (commands beside values) or prose (`.key`).
+    (single words are no secrets there), direnv's (commands beside values), prose (`.key`), the
+    settings of tests (`.dotenv`: single words too) or their logins (`.netrc`).
     """
     if len(text) > _MAX_LENGTH:
         return False
@@ -83,7 +86,13 @@ def holds_no_secret(text: str, suffix: str) -> bool:
 
 def _is_word(key: str, value: str, suffix: str) -> bool:
     """Whether a value is a word of a text or of a program, under a key that asks for no secret."""
-    forms = {".key": (_WORD,), ".yaml": (_IDENTIFIER, _PATH), ".envrc": (_PATH,)}
+    forms = {
+        ".key": (_WORD,),
+        ".yaml": (_IDENTIFIER, _PATH),
+        ".envrc": (_PATH,),
+        ".dotenv": (_IDENTIFIER, _PATH, _FOREIGN_WORD),
+        ".netrc": (_IDENTIFIER,),
+    }
     is_word = any(form.fullmatch(value) for form in forms.get(suffix, ()))
     return is_word and not _ASKS.search(key)
 
@@ -114,6 +123,10 @@ def _leaves(key: str, value: object) -> Iterator[tuple[str, str]]:
 
 def _values(text: str, suffix: str) -> Iterator[tuple[str, str]]:
     """Key and value of each line; a line without a key is a value itself."""
+    if suffix == ".netrc":
+        pairs = re.findall(r"\b(login|account|password|macdef)\s+(\S+)", text)
+        yield from pairs or [("", text)]
+        return
     is_text = suffix == ".key"
     for line in map(str.strip, text.splitlines()):
         if not line or line.startswith(("#", ";", "//", "{%", "{#")) or line in ("---", "..."):

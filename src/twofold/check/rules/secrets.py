@@ -105,16 +105,17 @@ _PLACEHOLDER = expression(rb"EXAMPLE|example|X{6,}|x{6,}|0{10,}|placeholder|1234
 #: Of the last sixteen of a random value so many differ, but for three in a hundred thousand (of
 #: hexadecimal digits).
 _FEWEST_CHARACTERS = 6
-#: Folders and modules of tests: a key in one of them is there to be used by the tests.
+#: Folders and modules of tests and examples: a key in one of them is there to be used by these.
 _TESTS = expression(
     r"(?:.*/)?(?:(?:[^/]*[-_.])?tests?(?:[-_.][^/]*)?/|unittests?/|testing/|testsuite/|fixtures?/"
+    r"|t/|(?:examples?|samples?|demos?)/|(?:dummy|fake|mock)[^/]*/"
     r"|test[-_]?(?:data|keys|certs)/|(?:test_[^/]*|[^/]*_tests?|conftest)\.py\Z)",
     re.I,
 )
 
 
 def secret(code: SourceCode) -> Iterator[Violation]:
-    """TF201. A key for tests that is in the sdist alone is a warning."""
+    """TF201. A key or a made-up setting for tests that is in the sdist alone is a warning."""
     allowed = Globs(code.allow)
     for path, data in code.files.items():
         inside = code.inner_path(path)
@@ -132,7 +133,11 @@ def secret(code: SourceCode) -> Iterator[Violation]:
         if found:
             what, line = found
             line = 0 if member else line
-            is_for_tests = what in _KEYS and _TESTS.match(inside) and code.is_only_in_sdist(path)
+            is_for_tests = (
+                _TESTS.match(inside)
+                and code.is_only_in_sdist(path)
+                and (what in _KEYS or _is_made_up(inside, data or b""))
+            )
             yield Violation(
                 f"{f'the file{member}' if member else 'it'} looks like {what}, and would be "
                 "published with the package",
@@ -195,11 +200,23 @@ def _is_harmless(name: str, data: bytes) -> bool:
     """Whether the contents show that a file is a schema, a template or a text."""
     if not data or not _OF_VALUES.fullmatch(name):
         return False
+    suffix = ".envrc" if name.startswith(".envrc") else f".{name.rpartition('.')[2]}"
+    return _has_plain_values(data, ".yaml" if suffix == ".yml" else suffix)
+
+
+def _is_made_up(path: str, data: bytes) -> bool:
+    """Whether the values in a `.env` or `.netrc` are words and placeholders, as tests have them."""
+    name = path.rpartition("/")[2].lower()
+    if name in (".netrc", "_netrc"):
+        return _has_plain_values(data, ".netrc")
+    return name.startswith(".env") and _has_plain_values(data, ".dotenv")
+
+
+def _has_plain_values(data: bytes, suffix: str) -> bool:
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
         return False
     from twofold.check.rules.secret_values import holds_no_secret  # many expressions, seldom used
 
-    suffix = ".envrc" if name.startswith(".envrc") else f".{name.rpartition('.')[2]}"
-    return holds_no_secret(text, ".yaml" if suffix == ".yml" else suffix)
+    return holds_no_secret(text, suffix)
