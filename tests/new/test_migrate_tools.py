@@ -189,6 +189,14 @@ def test_flits_old_tables_are_carried_over(tmp_path: Path) -> None:
     assert found.dropped == ["pyproject.toml [tool.flit.metadata]: odd = 1"]
 
 
+def test_a_computed_docstring_of_flits_module_is_reported(tmp_path: Path) -> None:
+    code = 'from . import inner\n__doc__ = inner.__doc__\n__version__ = "3.0"\n'
+    (tmp_path / "README.rst").touch()
+    found = migrate(tmp_path, {"pyproject.toml": FLIT, "my_package/__init__.py": code})
+    lost = "my_package/__init__.py: description (computed by a program, which was not run)"
+    assert lost in found.dropped
+
+
 ODD = """\
 [project]
 name = "my_package"  # the name
@@ -282,6 +290,19 @@ def test_other_backends_files_are_carried_over(
     assert len(found.dropped) == lost
     assert ("[tool.hatch.envs.test]" in tables) == ("[tool.hatch.envs.test]" in found.text)
     assert ("[tool.uv.sources]" in tables) == ("[tool.uv.sources]" in found.text)
+
+
+@pytest.mark.parametrize(
+    ("hook", "hint"),
+    [("vcs", "importlib.metadata"), ("mypyc", "pure Python"), ("custom", "by hand")],
+)
+def test_a_hook_of_hatchling_is_reported_with_what_to_do(
+    tmp_path: Path, hook: str, hint: str
+) -> None:
+    text = f"{PROJECT}[tool.hatch.build.hooks.{hook}]\nx = 1\n"
+    found = migrate(tmp_path, {"pyproject.toml": text, "my_package/__init__.py": ""})
+    (lost,) = found.plan.dropped
+    assert hint in lost.hint and hook in lost.where
 
 
 @pytest.mark.parametrize(

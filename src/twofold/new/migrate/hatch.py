@@ -33,6 +33,16 @@ FILE = "hatch.toml"
 _NEEDLESS = ("directory", "dev-mode-dirs", "reproducible", "core-metadata-version", "versions",
              "ignore-vcs", "skip-excluded-dirs", "strict-naming", "dev-mode-exact",
              "macos-max-compat")  # fmt: skip
+_COMPILES = "twofold-build packs pure Python: keep hatchling as the backend for this"
+_HAS_VERSION = "read it with importlib.metadata"
+#: Build hooks of hatchling and its plug-ins -> what to do without them.
+_HOOK_HINTS = {
+    "version": _HAS_VERSION,
+    "vcs": _HAS_VERSION,
+    "mypyc": _COMPILES,
+    "cython": _COMPILES,
+    "scikit-build": _COMPILES,
+}
 
 
 def read_hatch(facts: Facts, root: Path, tool: Table) -> list[str]:
@@ -116,7 +126,7 @@ def _read_build(facts: Facts, root: Path, table: Table, where: str) -> None:
             facts.drop(f"{where}.targets.sdist]", f"{key} = {value!r}"[:160])
     hooks = {**table.get("hooks", {}), **targets.get("wheel", {}).get("hooks", {})}
     for name, rule in hooks.items():
-        hint = "write the file by hand" if name == "custom" else "read it with importlib.metadata"
+        hint = _HOOK_HINTS.get(name, "write what it makes by hand, or keep hatchling as the backend")
         facts.drop(f"{where}.hooks.{name}]", f"a hook: {dict(rule)}", hint)
     for name in targets:
         if name not in ("wheel", "sdist"):

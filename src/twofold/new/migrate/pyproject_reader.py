@@ -201,6 +201,8 @@ def read_flit_module(facts: Facts, root: Path, keys: list[str]) -> None:
                 if "description" in keys:
                     text = ast.get_docstring(parse_module(path)) or ""
                     facts.propose("description", text.strip().partition("\n")[0].strip(), place)
+                    if not text.strip():  # flit imports a module whose docstring is computed
+                        facts.mark_unread("description", place)
                 if "version" in keys:
                     file = find_version_file(root, place)
                     if file:
