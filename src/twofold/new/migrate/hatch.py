@@ -126,7 +126,7 @@ def _read_build(facts: Facts, root: Path, table: Table, where: str) -> None:
             facts.drop(f"{where}.targets.sdist]", f"{key} = {value!r}"[:160])
     hooks = {**table.get("hooks", {}), **targets.get("wheel", {}).get("hooks", {})}
     for name, rule in hooks.items():
-        hint = _HOOK_HINTS.get(name, "write what it makes by hand, or keep hatchling as the backend")
+        hint = _HOOK_HINTS.get(name, "write by hand what it makes, or keep hatchling")
         facts.drop(f"{where}.hooks.{name}]", f"a hook: {dict(rule)}", hint)
     for name in targets:
         if name not in ("wheel", "sdist"):
