@@ -1,17 +1,20 @@
 """Passes pip's configuration to uv, when uv has no configuration of its own.
 
 A mirror, a proxy index or a folder of wheels is configured once, for pip; uv does not read it.
+A build reads it before uv is started: so each import counts here.
 """
 
 from __future__ import annotations
 
 import os
-import shutil
 import sys
-import tomllib
-from collections.abc import Callable
-from functools import cache
-from pathlib import Path
+
+from twofold.programs import find_program
+from twofold_build.toml import loads
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _UV_VARIABLES = (
     "UV_DEFAULT_INDEX",
@@ -28,21 +31,21 @@ _LISTS = ("extra-index-url", "find-links")
 
 def find_uv() -> str | None:
     """Find uv beside our own Python, or on PATH."""
-    beside = Path(sys.executable).with_name("uv.exe" if os.name == "nt" else "uv")
-    return str(beside) if beside.is_file() else shutil.which("uv")
+    name = "uv.exe" if os.name == "nt" else "uv"
+    beside = os.path.join(os.path.dirname(sys.executable), name)
+    return beside if os.path.isfile(beside) else find_program("uv")
 
 
-def get_uv_settings(project: Path) -> tuple[list[str], dict[str, str]]:
+def get_uv_settings(project: str | os.PathLike[str]) -> tuple[list[str], dict[str, str]]:
     """Return the options and the variables for uv, by one reading of pip's configuration."""
-    read = cache(read_pip_settings)
-    return _list_index_options(project, read), get_uv_certificates(read)
+    settings = read_pip_settings()
+    return _list_index_options(project, settings), get_uv_certificates(settings)
 
 
-def _list_index_options(project: Path, read: Callable[[], dict[str, str]]) -> list[str]:
+def _list_index_options(project: str | os.PathLike[str], settings: Mapping[str, str]) -> list[str]:
     """List the options for pip's indexes; none if uv has its own."""
     if _uv_is_configured(project):
         return []
-    settings = read()
     options: list[str] = []
     if settings.get("index-url"):
         options += ["--default-index", settings["index-url"]]
@@ -58,11 +61,14 @@ def _list_index_options(project: Path, read: Callable[[], dict[str, str]]) -> li
     return options
 
 
-def get_uv_certificates(read: Callable[[], dict[str, str]] | None = None) -> dict[str, str]:
-    """Return the variable that makes uv trust pip's `cert`, unless one is set already."""
+def get_uv_certificates(settings: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return the variable that makes uv trust pip's `cert`, unless one is set already.
+
+    `settings` are pip's where they have been read.
+    """
     if "SSL_CERT_FILE" in os.environ:
         return {}
-    certificates = (read or read_pip_settings)().get("cert")
+    certificates = (read_pip_settings() if settings is None else settings).get("cert")
     return {"SSL_CERT_FILE": certificates} if certificates else {}
 
 
@@ -87,33 +93,36 @@ def read_pip_settings() -> dict[str, str]:
     return settings
 
 
-def list_config_files() -> list[Path]:
+def list_config_files() -> list[str]:
     """The files that pip may have its configuration in, the nearest last."""
     named = os.environ.get("PIP_CONFIG_FILE", "")
     if named == os.devnull:
         return []
-    home = Path.home()
+    home = os.path.expanduser("~")
     if os.name == "nt":
-        shared = Path(os.environ.get("PROGRAMDATA", "C:/ProgramData"))
-        own = Path(os.environ.get("APPDATA", home))
-        places = [shared / "pip", home / "pip", own / "pip", Path(sys.prefix)]
-        return [*(place / "pip.ini" for place in places), *([Path(named)] if named else [])]
-    config = Path(os.environ.get("XDG_CONFIG_HOME") or home / ".config")
+        shared = os.environ.get("PROGRAMDATA", "C:/ProgramData")
+        own = os.environ.get("APPDATA", home)
+        places = [*(os.path.join(folder, "pip") for folder in (shared, home, own)), sys.prefix]
+        return [*(os.path.join(place, "pip.ini") for place in places), *([named] if named else [])]
+    config = os.path.join(_find_config_folder(home), "pip")
     folders = (os.environ.get("XDG_CONFIG_DIRS") or "/etc/xdg").split(os.pathsep)
-    places = [*(Path(folder, "pip") for folder in folders), Path("/etc")]
+    places = [*(os.path.join(folder, "pip") for folder in folders), "/etc"]
     if sys.platform == "darwin":
         support = "Library/Application Support/pip"
-        places = [Path("/", support)]
-        config = home / support if (home / support).is_dir() else config / "pip"
-    else:
-        config /= "pip"
-    places += [home / ".pip", config, Path(sys.prefix)]
-    return [*(place / "pip.conf" for place in places), *([Path(named)] if named else [])]
+        places = [os.path.join("/", support)]
+        own = os.path.join(home, support)
+        config = own if os.path.isdir(own) else config
+    places += [os.path.join(home, ".pip"), config, sys.prefix]
+    return [*(os.path.join(place, "pip.conf") for place in places), *([named] if named else [])]
 
 
-def _read_config_file(path: Path) -> dict[str, dict[str, str]]:
+def _find_config_folder(home: str) -> str:
+    return os.environ.get("XDG_CONFIG_HOME") or os.path.join(home, ".config")
+
+
+def _read_config_file(path: str) -> dict[str, dict[str, str]]:
     """Section -> its keys and values; nothing of a file that is not there or is damaged."""
-    if not path.is_file():
+    if not os.path.isfile(path):
         return {}
     import configparser
 
@@ -132,23 +141,23 @@ def _normalize_key(key: str) -> str:
     return key.lower().replace("_", "-").removeprefix("--")
 
 
-def _uv_is_configured(project: Path) -> bool:
+def _uv_is_configured(project: str | os.PathLike[str]) -> bool:
     if any(name in os.environ for name in _UV_VARIABLES):
         return True
-    home = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
-    places = [home / "uv" / "uv.toml", Path("/etc/uv/uv.toml"), project / "uv.toml"]
+    folders = [os.path.join(_find_config_folder(os.path.expanduser("~")), "uv"), "/etc/uv"]
     if os.name == "nt":
-        places.append(Path(os.environ.get("APPDATA", "")) / "uv" / "uv.toml")
-    if any(_has_index(_read_table(place)) for place in places):
+        folders.append(os.path.join(os.environ.get("APPDATA", ""), "uv"))
+    if any(_has_index(_read_table(os.path.join(f, "uv.toml"))) for f in (*folders, project)):
         return True
-    tool = _read_table(project / "pyproject.toml").get("tool", {})
+    tool = _read_table(os.path.join(project, "pyproject.toml")).get("tool", {})
     return isinstance(tool, dict) and _has_index(tool.get("uv", {}))
 
 
-def _read_table(path: Path) -> dict[str, object]:
+def _read_table(path: str) -> dict[str, object]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError):
+        with open(path, encoding="utf-8") as file:
+            return loads(file.read())
+    except (OSError, ValueError):  # among them TOMLDecodeError and UnicodeDecodeError
         return {}
 
 

@@ -5,6 +5,8 @@ To import the checks and the conversion takes longer than uv needs for a whole s
 
 from __future__ import annotations
 
+from twofold.errors import TwofoldError
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from twofold.building.options import BuildRequest
@@ -16,7 +18,6 @@ _ALWAYS = (
     "zlib",
 )
 _FOR_CONDA = ("twofold.convert.wheel", "twofold.building.conda_outputs")
-_FOR_CHECKS = ("twofold.check.artifacts",)
 
 
 def import_ahead(request: BuildRequest, with_checks: bool) -> None:
@@ -26,12 +27,15 @@ def import_ahead(request: BuildRequest, with_checks: bool) -> None:
         names += _FOR_CONDA
     if request.is_checked:
         names += ("twofold.check.before_build", "twofold.check.checked_files")
-        names += _FOR_CHECKS if with_checks else ()
-    for name in names:
-        try:
+    try:
+        for name in names:
             __import__(name)  # importlib's own function would import `warnings` too
-        except ImportError:  # raised again where it is needed
-            return
+        if request.is_checked and with_checks:
+            from twofold.check.artifacts import load_rules
+
+            load_rules()
+    except (ImportError, TwofoldError):  # raised again where it is needed
+        return
 
 
 def import_ahead_in_thread(request: BuildRequest, with_checks: bool) -> None:

@@ -37,11 +37,9 @@ class UvBuild:
         if self._is_own:
             options.append("--quiet")
         else:
-            from pathlib import Path
-
             from twofold.pip_config import get_uv_settings
 
-            indexes, more = get_uv_settings(Path(project))
+            indexes, more = get_uv_settings(project)
             options += ["--no-sources", *indexes]
             variables |= {"NO_COLOR": "1", "PYTHONIOENCODING": "utf-8", **more}
             for name in ("PYTHONHOME", "PYTHONPATH"):

@@ -33,6 +33,12 @@ SDIST_RULES: dict[str, Callable[[Artifact, Artifact], Iterator[Violation]]] = {
 }
 
 
+def load_rules() -> None:
+    """Import all that `check_artifacts` needs. Raises TwofoldError for a rule that is wrong."""
+    list_code_rules()
+    list(load_extra_rules())
+
+
 def list_code_rules() -> dict[str, Callable[[ArtifactCode], Iterator[Violation]]]:
     """The rules about the files inside; a registry's admission checks never load their modules."""
     from twofold.check.rules import (

@@ -164,7 +164,7 @@ def _make_cache_key(name: str, specifier: str, target: Target) -> str:
     digest = hashlib.sha256(repr((name, specifier, target)).encode())
     for variable in sorted(v for v in os.environ if v.startswith("PIP_")):
         digest.update(f"{variable}={os.environ[variable]}\n".encode())
-    for file in list_config_files():
+    for file in map(Path, list_config_files()):
         if file.is_file():
             digest.update(file.read_bytes())
     return f"{name}-{digest.hexdigest()[:32]}"
