@@ -108,6 +108,71 @@ CASES = {
         touch("acme/api/__init__.py", "acme/api/sub/__init__.py", "acme/other.py"),
         {"acme/api/__init__.py", "acme/api/sub/__init__.py"},
     ),
+    "hatch only-include of a module in a package": (
+        f"{HATCH}{PROJECT}{WHEEL}only-include = ['my_package/a.py', 'extra']\n",
+        touch(
+            "my_package/__init__.py", "my_package/a.py", "my_package/b/c.py", "extra/__init__.py"
+        ),
+        {"my_package/a.py", "extra/__init__.py"},
+    ),
+    "hatch exclude of a folder's name at any depth": (
+        f"{HATCH}{PROJECT}[tool.hatch.build]\nexclude = ['tests/', '/my_package/data']\n",
+        touch(
+            "my_package/__init__.py", "my_package/tests/test_a.py", "tests/test_b.py",
+            "my_package/data/a.json", "my_package/sub/data/a.json",
+        ),
+        {"my_package/__init__.py", "my_package/sub/data/a.json"},
+    ),
+    "uv excludes below any folder": (
+        f"{UV}{PROJECT}[tool.uv.build-backend]\nsource-exclude = ['dev', 'my_package/a.c']\n"
+        "wheel-exclude = ['/src/my_package/x/**', '**/*.bin', '/my_package/keep.txt']\n",
+        touch(
+            "src/my_package/__init__.py", "src/my_package/dev/a.py", "src/my_package/a.c",
+            "src/my_package/x/a.txt", "src/my_package/a.bin", "src/my_package/keep.txt",
+        ),
+        {"my_package/__init__.py", "my_package/keep.txt"},
+    ),
+    "pdm includes a part of a namespace": (
+        f"{PDM}{PROJECT}[tool.pdm.build]\nincludes = ['acme/x', 'lib/y']\n",
+        touch("acme/x/__init__.py", "acme/z/__init__.py", "lib/y/__init__.py"),
+        {"acme/x/__init__.py", "lib/y/__init__.py"},
+    ),
+    "pdm includes a part of a package": (
+        f"{PDM}{PROJECT}[tool.pdm.build]\nincludes = ['my_package/sub']\n",
+        touch("my_package/__init__.py", "my_package/sub/__init__.py", "my_package/sub/a.txt"),
+        {"my_package/sub/__init__.py", "my_package/sub/a.txt"},
+    ),
+    "pdm stubs": (
+        f"{PDM}[project]\nname = 'types-demo'\nversion = '1'\n",
+        touch("src/demo-stubs/__init__.pyi"),
+        {"demo-stubs/__init__.pyi"},
+    ),
+    "pdm wheel-data for the libraries": (
+        f"{PDM}{PROJECT}[tool.pdm.build.wheel-data]\nplatlib = ['native/*.txt']\n"
+        "purelib = [{path = 'pure/*.py', relative-to = 'pure'}]\n",
+        touch("my_package/__init__.py", "native/n.txt", "pure/pp.py"),
+        {
+            "my_package/__init__.py", "my_package-1.data/platlib/n.txt",
+            "my_package-1.data/purelib/pp.py",
+        },
+    ),
+    "setuptools with empty lists": (
+        f"{PROJECT}[tool.setuptools]\npackages = []\npy-modules = []\n", touch("notes.py"), set()
+    ),
+    "setuptools namespace of plain modules": (
+        PROJECT,
+        touch("src/my_package/__init__.py", "src/ns/inner/x.py", "src/ns/full/__init__.py"),
+        {"my_package/__init__.py", "ns/inner/x.py", "ns/full/__init__.py"},
+    ),
+    "setuptools headers": (
+        "",
+        {
+            "setup.py": "from setuptools import setup\nsetup(name='my_package', version='1', "
+            "packages=['my_package'], headers=['inc/a.h'])\n",
+            **touch("my_package/__init__.py", "inc/a.h"),
+        },
+        {"my_package/__init__.py", "my_package-1.data/headers/a.h"},
+    ),
     "hatch sources table that renames": (
         f"{HATCH}{PROJECT}{WHEEL}only-include = ['python/impl']\n"
         "[tool.hatch.build.targets.wheel.sources]\n'python/impl' = 'demo_pkg'\n",
@@ -521,6 +586,38 @@ def test_files_that_the_old_wheel_has_beside_the_packages_are_placed(
     assert found.settings["wheel"]["paths"] == paths
     assert found.plan.packed is not None and found.plan.packed.gone == ()
     assert list_wheel(tmp_path / "my_package", found) == {"my_package/__init__.py", *old}
+
+
+def test_files_that_git_ignores_and_the_old_wheel_has_are_included(tmp_path: Path) -> None:
+    made = ("src/my_package/gen.json", "src/my_package/_c.so", "src/my_package/x.log")
+    files = {**touch("src/my_package/__init__.py", *made), ".gitignore": "*.json\n*.so\n*.log\n"}
+    (tmp_path / "my_package/.git").mkdir(parents=True)
+    text = f"{UV}{PROJECT}[tool.uv.build-backend]\nwheel-exclude = ['*.log']\n"
+    old = ("my_package/__init__.py", "my_package/gen.json", "my_package/_c.so")
+    found = compare(tmp_path, {**files, "pyproject.toml": text}, old)
+    assert found.settings["include"] == ["src/my_package/gen.json"]
+    assert list_wheel(tmp_path / "my_package", found) == set(old[:2])
+
+
+def test_files_whose_places_a_program_computes_are_placed_as_in_the_old_wheel(
+    tmp_path: Path,
+) -> None:
+    setup = (
+        "from glob import glob\nfrom setuptools import setup\nsetup(name='my_package', version='1',"
+        " packages=['my_package'], data_files=[('etc', glob('c/*'))], scripts=glob('bin/*'))\n"
+    )
+    files = {"setup.py": setup, **touch("my_package/__init__.py", "c/a.conf", "bin/go", "x/go")}
+    files["x/go"] = "another"
+    data = ("my_package-1.data/data/etc/a.conf", "my_package-1.data/scripts/go")
+    found = compare(tmp_path, files, ("my_package/__init__.py", *data))
+    assert found.settings["wheel"]["data"] == {
+        "data": {"c/a.conf": "etc/a.conf"}, "scripts": {"bin/go": "go"}
+    }  # fmt: skip
+    assert found.dropped == []
+    static = migrate(tmp_path, files)
+    assert [one.partition(" = ")[0] for one in static.dropped] == [
+        "setup.py:3: data_files", "setup.py:3: scripts"
+    ]  # fmt: skip
 
 
 def test_a_package_below_namespaces_that_the_old_wheel_lacks_is_placed(tmp_path: Path) -> None:

@@ -452,3 +452,38 @@ def test_an_extra_of_poetry_without_requirements_stays(tmp_path: Path) -> None:
     text = "[tool.poetry]\nname='my_package'\nversion='1'\n[tool.poetry.extras]\nnone=[]\n"
     found = migrate(tmp_path, {"pyproject.toml": text, "my_package.py": ""})
     assert found.project["optional-dependencies"] == {"none": []}
+
+
+def test_dynamic_texts_of_setuptools_are_read_from_their_files(tmp_path: Path) -> None:
+    text = (
+        "[project]\nname='my_package'\nversion='1'\ndynamic=['description','scripts']\n"
+        "[tool.setuptools.dynamic]\ndescription={file='d.txt'}\nentry-points={file='e.ini'}\n"
+    )
+    files = {"d.txt": "One line\n", "e.ini": "[console_scripts]\na = my_package:b\n"}
+    files |= {"pyproject.toml": text, "my_package/__init__.py": "def b(): ..."}
+    found = migrate(tmp_path, files)
+    assert found.project["description"] == "One line"
+    assert found.project["scripts"] == {"a": "my_package:b"}
+    assert found.dropped == []
+
+
+def test_a_computed_version_that_is_not_run_is_the_modules_own(tmp_path: Path) -> None:
+    text = (
+        "[build-system]\nrequires=['pdm-backend']\nbuild-backend='pdm.backend'\n"
+        "[project]\nname='my_package'\ndynamic=['version']\n"
+        "[tool.pdm.version]\nsource='call'\ngetter='my_package:get'\n"
+    )
+    code = "__version__ = '1.4'\n"
+    found = migrate(tmp_path, {"pyproject.toml": text, "my_package/__init__.py": code})
+    assert found.settings["version"] == {"from": "module", "path": "my_package/__init__.py"}
+    assert any("computed by a program" in one for one in found.dropped)
+
+
+def test_poetrys_dependencies_beside_the_standards_say_only_where_to_look(tmp_path: Path) -> None:
+    text = (
+        "[project]\nname='my_package'\nversion='1'\ndependencies=['idna>=3']\n"
+        "[tool.poetry]\nrequires-poetry='>=2'\n[tool.poetry.dependencies]\nidna={source='own'}\n"
+    )
+    found = migrate(tmp_path, {"pyproject.toml": text, "my_package/__init__.py": ""})
+    assert found.project["dependencies"] == ["idna>=3"]
+    assert found.dropped == ["pyproject.toml [tool.poetry.dependencies]: idna: source = 'own'"]

@@ -11,16 +11,9 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from twofold.new.migrate.facts import Facts
+from twofold.new.migrate.file_patterns import convert_globs, fold_folders, list_files, to_rules
 from twofold.new.migrate.hatch import read_hatch
-from twofold.new.migrate.modules import (
-    convert_globs,
-    fold_folders,
-    list_files,
-    place_file,
-    select_files,
-    set_modules,
-    to_rules,
-)
+from twofold.new.migrate.modules import place_file, select_files, set_modules
 from twofold.new.migrate.setup_cfg import read_setuptools_table
 from twofold.new.migrate.setup_py import is_plain_version
 from twofold.new.migrate.setuptools_settings import set_git_version
@@ -84,7 +77,8 @@ def _read_pdm_build(facts: Facts, root: Path, table: Table) -> None:
             hint = "only files in a package, or under wheel.data, go into the wheel"
             facts.doubt(where, f"includes: '{path}'", hint)
     if modules:
-        set_modules(facts, root, modules, where)
+        is_src = not source and (root / "src").is_dir()
+        set_modules(facts, root, modules, where, [source or ("src" if is_src else ".")])
     if selected:
         select_files(facts, root, source, selected)
     hook = str(left.get("custom-hook", "pdm_build.py"))
@@ -113,10 +107,8 @@ def _read_pdm_data(facts: Facts, root: Path, table: object) -> dict[str, list[An
         for entry in entries if isinstance(entries, list) else [entries]:
             rule = entry if isinstance(entry, Mapping) else {"path": entry}
             base = str(rule.get("relative-to", ""))
-            is_known = kind in ("scripts", "data", "headers") and rule.get("path")
-            paths = (
-                [p for p in sorted(root.glob(str(rule["path"]))) if p.is_file()] if is_known else []
-            )
+            found = sorted(root.glob(str(rule["path"]))) if rule.get("path") else []
+            paths = [path for path in found if path.is_file()]
             for path in paths:
                 is_below = bool(base) and path.is_relative_to(root / base)
                 inner = path.relative_to(root / base) if is_below else Path(path.name)
@@ -129,7 +121,7 @@ def _read_pdm_data(facts: Facts, root: Path, table: object) -> dict[str, list[An
 def _find_pdm_modules(root: Path, source: str, hook: str) -> list[str]:
     """Find what pdm-backend packs unless it is named: packages, without any the modules."""
     base = root / source if source or not (root / "src").is_dir() else root / "src"
-    packages = sorted(p.parent.name for p in base.glob("*/__init__.py"))
+    packages = sorted({p.parent.name for p in base.glob("*/__init__.py*") if p.suffix != ".pyc"})
     packages = [name for name in packages if name.lower() not in TEST_FOLDERS]
     return packages or sorted(p.stem for p in base.glob("*.py") if p.name not in (hook, "setup.py"))
 
@@ -168,12 +160,13 @@ def _read_uv_build(facts: Facts, root: Path, table: Table) -> None:
     source = left.pop("module-root", "src")
     facts.add_source(str(source).strip("/")) if source != "src" else None
     convert_globs(facts, root, "sdist.include", left.pop("source-include", ()))
-    convert_globs(facts, root, "exclude", left.pop("source-exclude", ()))
+    _exclude_as_uv(facts, "exclude", left.pop("source-exclude", ()))
     excluded = left.pop("wheel-exclude", ())
-    for pattern in (p for p in excluded if p.startswith("/")):
+    folders = [p for p in excluded if p.startswith("/") and (root / p.strip("/")).is_dir()]
+    for pattern in folders:
         hint = "in uv's wheel such a pattern matches nothing; without the slash it would"
         facts.drop(where, f"wheel-exclude: '{pattern}'", hint)
-    convert_globs(facts, root, "wheel.exclude", [p for p in excluded if not p.startswith("/")])
+    _exclude_as_uv(facts, "wheel.exclude", [p for p in excluded if p not in folders])
     for kind, folder in left.pop("data", {}).items():
         facts.add_setting(f"wheel.data.{kind}", str(folder))
     for key, value in left.items():
@@ -181,6 +174,13 @@ def _read_uv_build(facts: Facts, root: Path, table: Table) -> None:
             facts.remarks.append("uv's default-excludes = false: caches are left out all the same")
         elif key not in ("namespace", "default-excludes"):
             facts.drop(where, f"{key} = {value!r}"[:160])
+
+
+def _exclude_as_uv(facts: Facts, setting: str, patterns: Sequence[str]) -> None:
+    """Convert globs of uv's excludes: without a slash in front they match below any folder."""
+    globs = [p[1:] if p.startswith("/") else f"**/{p.removeprefix('**/')}" for p in patterns]
+    if globs:
+        facts.add_setting(setting, [glob.rstrip("/") for glob in globs])
 
 
 def _read_setuptools_scm(facts: Facts, root: Path, table: Table) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 from twofold.errors import TwofoldError
@@ -85,20 +86,29 @@ def _propose_fallback(facts: Facts, key: str, value: str) -> None:
 
 
 def _read_version_and_description(facts: Facts, code: SourceTree, single: list[str]) -> None:
-    for name in single if len(single) == 1 else code.modules:
-        path = code.modules[name]
-        file = path / "__init__.py" if path.is_dir() else path
-        if not file.is_file():
-            continue
-        place = file.relative_to(code.root).as_posix()
-        version_file = find_version_file(code.root, place)
-        if version_file:
-            facts.propose("version", {"from": "module", "path": version_file}, place)
+    names = single if len(single) == 1 else list(code.modules)
+    propose_module_version(facts, code, names)
+    for file in _list_module_files(code, names):
         text = ast.get_docstring(parse_module(file)) or ""
         _propose_fallback(facts, "description", text.strip().partition("\n")[0].strip())
     if "version" not in facts.project:
         facts.propose("version", "0.1.0", "the usual")
         facts.remarks.append("no version found: using 0.1.0")
+
+
+def _list_module_files(code: SourceTree, names: Iterable[str]) -> list[Path]:
+    paths = (code.modules[name] for name in names)
+    files = (path / "__init__.py" if path.is_dir() else path for path in paths)
+    return [file for file in files if file.is_file()]
+
+
+def propose_module_version(facts: Facts, code: SourceTree, names: Iterable[str] = ()) -> None:
+    """Propose the version that the first of the modules assigns as `__version__`."""
+    for file in _list_module_files(code, names or code.modules):
+        place = file.relative_to(code.root).as_posix()
+        version_file = "" if "version" in facts.project else find_version_file(code.root, place)
+        if version_file:
+            facts.propose("version", {"from": "module", "path": version_file}, place)
 
 
 def _read_license(facts: Facts, root: Path) -> None:

@@ -13,14 +13,8 @@ from typing import Any
 
 from twofold.errors import BadFile
 from twofold.new.migrate.facts import Facts
-from twofold.new.migrate.modules import (
-    convert_globs,
-    fold_folders,
-    list_files,
-    place_file,
-    set_modules,
-    to_rules,
-)
+from twofold.new.migrate.file_patterns import convert_globs, fold_folders, list_files, to_rules
+from twofold.new.migrate.modules import place_file, set_modules
 from twofold.new.migrate.schema import validate
 from twofold.new.migrate.setup_py import is_plain_version
 from twofold.new.migrate.setuptools_settings import set_git_version
@@ -30,8 +24,8 @@ _PLACES = {"force-include": "paths", "shared-data": "data", "shared-scripts": "s
 Table = Mapping[str, Any]
 FILE = "hatch.toml"
 #: Keys of a target without effect on what is packed.
-_NEEDLESS = ("directory", "dev-mode-dirs", "reproducible", "core-metadata-version", "versions",
-             "ignore-vcs", "skip-excluded-dirs", "strict-naming", "dev-mode-exact",
+_NEEDLESS = ("hooks", "directory", "dev-mode-dirs", "reproducible", "core-metadata-version",
+             "versions", "skip-excluded-dirs", "strict-naming", "dev-mode-exact",
              "macos-max-compat")  # fmt: skip
 _COMPILES = "twofold-build packs pure Python: keep hatchling as the backend for this"
 _HAS_VERSION = "read it with importlib.metadata"
@@ -118,11 +112,22 @@ def _read_build(facts: Facts, root: Path, table: Table, where: str) -> None:
     _read_wheel_files(facts, root, wheel, f"{where}.targets.wheel]")
     _read_sdist_files(facts, root, sdist, f"{where}.targets.sdist]")
     _include_artifacts(facts, root, artifacts)
+    if wheel.pop("ignore-vcs", False):
+        hint = "name the files that git ignores in [tool.twofold] include"
+        facts.doubt(f"{where}.targets.wheel]", "ignore-vcs = True", hint)
     for key, value in wheel.items():
-        if key not in (*_NEEDLESS, "hooks"):
+        if key not in _NEEDLESS:
             facts.drop(f"{where}.targets.wheel]", f"{key} = {value!r}"[:160])
     for key, value in sdist.items():
-        if key not in (*_NEEDLESS, "hooks", "packages", "sources", "support-legacy", *wheel):
+        if key not in (
+            *_NEEDLESS,
+            "hooks",
+            "packages",
+            "sources",
+            "support-legacy",
+            "ignore-vcs",
+            *wheel,
+        ):
             facts.drop(f"{where}.targets.sdist]", f"{key} = {value!r}"[:160])
     hooks = {**table.get("hooks", {}), **targets.get("wheel", {}).get("hooks", {})}
     for name, rule in hooks.items():

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
 from twofold.new.migrate.facts import Facts
+from twofold.new.migrate.file_patterns import fold_folders, list_files, to_pathlib_glob
 from twofold.new.source_tree import read_source_tree
-from twofold_build.globs import Globs
-from twofold_build.ignore import IgnoreRule
 from twofold_build.names import escape_for_filename
 
 
@@ -38,7 +36,8 @@ def settle_modules(facts: Facts, root: Path, takes_all: bool, *, is_compared: bo
     elif listed:
         modules = _minimize_modules(root, sources, listed)
         for name in [m for m in modules if not any(_find_place(root / s, m) for s in sources)]:
-            facts.drop("packages", f"'{name}'", "no such module in the tree")
+            if not is_compared:  # else its files are listed, or have a place
+                facts.drop("packages", f"'{name}'", "no such module in the tree")
             modules.remove(name)
         if facts.lists_packages and not is_compared:
             exclude_unlisted(facts, root, sources, listed)
@@ -81,12 +80,26 @@ def _find_modules(facts: Facts, root: Path, takes_all: bool) -> list[str]:
         for name, path in read_source_tree(root, source).modules.items()
         if _is_included(facts, name)
     }
+    if takes_all and not facts.finds_packages_alone:
+        modules = _join_namespaces(facts, root, modules)
     if not takes_all:
         wanted = escape_for_filename(str(facts.project["name"]))
         return [name for name in modules if name.lower() == wanted] or list(modules)
     packages = [name for name in modules if modules[name].is_dir()]
     # setuptools, left to find packages in the root, takes no modules beside them.
     return packages if facts.packages == [] and packages else list(modules)
+
+
+def _join_namespaces(facts: Facts, root: Path, modules: dict[str, Path]) -> dict[str, Path]:
+    """Name a folder of modules whole, below a folder of sources, as setuptools packs all of it."""
+    for source in facts.settings.get("source", ["src"] if (root / "src").is_dir() else []):
+        for path in sorted((root / source).glob("*")) if source not in ("", ".") else ():
+            is_plain = path.is_dir() and path.name.isidentifier() and not _is_package(path)
+            if is_plain and _is_included(facts, path.name) and any(path.rglob("*.py")):
+                inner = f"{path.name}."
+                modules = {name: p for name, p in modules.items() if not name.startswith(inner)}
+                modules[path.name] = path
+    return modules
 
 
 def _is_included(facts: Facts, name: str) -> bool:
@@ -111,11 +124,6 @@ def _drop_unmatched(facts: Facts, root: Path) -> None:
         del facts.settings["include"]
     if facts.settings.get("sdist") == {}:
         del facts.settings["sdist"]
-
-
-def to_pathlib_glob(glob: str) -> str:
-    """Convert a glob for Path.glob, where a final `**` matches folders only."""
-    return f"{glob}/*" if glob.endswith("**") else glob
 
 
 def _find_sources(facts: Facts, root: Path) -> list[str]:
@@ -210,18 +218,16 @@ def select_files(facts: Facts, root: Path, source: str, files: Sequence[str]) ->
         facts.add_setting("wheel.exclude", fold_folders(others, set(files)))
 
 
-#: Folders that no build packs.
-_UNREAD_FOLDERS = frozenset({".git", ".hg", "__pycache__", ".venv", ".tox", ".nox"})
-
-
 def set_modules(
     facts: Facts, root: Path, paths: Sequence[str], where: str, prefixes: Sequence[str] = ()
 ) -> None:
     """Set modules from folders and files: `src/my_package` is `my_package` below `src`.
 
-    `prefixes` are the folders that imports start from, where they are known.
+    `prefixes` are the folders that imports start from, where they are known; "." is the project's.
+    A part of a package brings that part alone.
     """
     sources = set()
+    selected: dict[str, list[str]] = {}
     for text in paths:
         path = PurePosixPath(text.strip("/"))
         if not (root / path).exists() and not (root / f"{path}.py").exists():
@@ -231,12 +237,23 @@ def set_modules(
         source = next((p for p in prefixes if str(path).startswith(f"{p}/")), "")
         if source:
             parts = parts[len(PurePosixPath(source).parts) :]
-        elif len(parts) > 1 and not (root / parts[0] / "__init__.py").exists():
+        elif "." not in prefixes and len(parts) > 1 and not _is_package(root / parts[0]):
             source = parts.pop(0)
         sources.add(source)
-        facts.packages = [*(facts.packages or []), ".".join(parts).removesuffix(".py")]
+        top = f"{source}/{parts[0]}".lstrip("/")
+        if len(parts) > 1 and _is_package(root / top) and top not in paths:
+            inner = [p for p in list_files(root, None) if f"{p}/".startswith(f"{path}/")]
+            selected.setdefault(source, []).extend(inner)
+        else:
+            facts.packages = [*(facts.packages or []), ".".join(parts).removesuffix(".py")]
+    for source, files in selected.items():
+        select_files(facts, root, source, files)
     for source in sorted(sources) if any(sources) else ():
         facts.add_source(source)
+
+
+def _is_package(folder: Path) -> bool:
+    return (folder / "__init__.py").exists()
 
 
 def place_file(facts: Facts, root: Path, kind: str, path: str, place: str) -> bool:
@@ -255,62 +272,3 @@ def place_file(facts: Facts, root: Path, kind: str, path: str, place: str) -> bo
         return False
     held[plain] = place.strip("/") or "."
     return True
-
-
-def convert_globs(facts: Facts, root: Path, setting: str, patterns: Sequence[str]) -> None:
-    """Convert gitignore-like patterns to paths from the project's folder."""
-    globs = []
-    for pattern in patterns:
-        plain = pattern.strip("/").removeprefix("./")
-        if (root / plain).is_dir():
-            globs.append(f"{plain}/**")
-        elif "/" in pattern.rstrip("/") or (root / plain).exists():
-            globs.append(plain)
-        else:
-            globs.append(f"**/{plain}")
-    if globs:
-        facts.add_setting(setting, globs)
-
-
-def list_files(root: Path, rules: Sequence[IgnoreRule] | None) -> list[str]:
-    """List the project's files, sorted; with `rules` those that the last fitting rule selects.
-
-    A rule fits a file if it matches its path or a folder above it.
-    """
-    found = []
-    for folder, names, files in os.walk(root):
-        names[:] = sorted(n for n in names if n not in _UNREAD_FOLDERS)
-        for name in sorted(files):
-            path = (Path(folder) / name).relative_to(root).as_posix()
-            if rules is None or _is_selected(path, rules):
-                found.append(path)
-    return sorted(found)
-
-
-def _is_selected(path: str, rules: Sequence[IgnoreRule]) -> bool:
-    places = [path, *(str(parent) for parent in PurePosixPath(path).parents if str(parent) != ".")]
-    for rule in reversed(rules):
-        if any(rule.match(p, p.rpartition("/")[2], p != path) for p in places):
-            return not rule.negated
-    return False
-
-
-def match_files(root: Path, glob: str) -> set[str]:
-    """The files that a glob of ours or of poetry's matches."""
-    globs = Globs([glob.removesuffix("/*") if glob.endswith("**/*") else glob])
-    return {path for path in list_files(root, None) if globs.match(path)}
-
-
-def to_rules(patterns: Iterable[str]) -> list[IgnoreRule]:
-    """Return gitignore's patterns as rules, from the project's folder on."""
-    return [IgnoreRule(str(pattern), "") for pattern in patterns if str(pattern).strip("!/ ")]
-
-
-def fold_folders(paths: Iterable[str], kept: set[str]) -> list[str]:
-    """Name folders instead of all their files, where none of the others is in them."""
-    used = {str(parent) for path in kept for parent in PurePosixPath(path).parents}
-    found: dict[str, None] = {}
-    for path in paths:
-        outer = [str(p) for p in PurePosixPath(path).parents if str(p) not in (*used, ".")]
-        found[f"{outer[-1]}/**" if outer else path] = None
-    return list(found)

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from twofold.new.migrate.facts import Facts
-from twofold.new.migrate.modules import fold_folders, list_files, match_files, place_file
+from twofold.new.migrate.file_patterns import fold_folders, list_files, match_files
+from twofold.new.migrate.modules import place_file
 from twofold.new.migrate.wheel_diff import find_plain_name
 from twofold_build.globs import Globs
 from twofold_build.names import escape_for_filename
@@ -81,6 +82,29 @@ def carry_over_files(facts: Facts, root: Path, old: set[str], new: Mapping[str, 
     _place_gone_files(facts, root, old, new)
 
 
+def place_data_files(facts: Facts, root: Path, wheel: Path, gone: Iterable[str]) -> None:
+    """Place the files of a wheel's .data that the project has, by their names and contents."""
+    wanted = [name for name in gone if name.startswith("data/") and name.count("/") > 1]
+    if not wanted:
+        return
+    with zipfile.ZipFile(wheel) as archive:
+        held = {find_plain_name(name): archive.read(name) for name in archive.namelist()}
+    files: dict[str, list[str]] = {}
+    for path in list_files(root, None):
+        files.setdefault(PurePosixPath(path).name, []).append(path)
+    for name in sorted(wanted):
+        _, kind, place = name.split("/", 2)
+        paths = files.get(PurePosixPath(name).name, ())
+        same = [p for p in paths if _text(held[name]) == _text((root / p).read_bytes())]
+        if same:
+            place_file(facts, root, kind, same[0], place)
+
+
+def _text(data: bytes) -> bytes:
+    """A file's content without the `#!` line, which setuptools writes anew."""
+    return data.partition(b"\n")[2] if data.startswith(b"#!") else data
+
+
 def keep_wheel_files(facts: Facts, root: Path, old: set[str] | None) -> None:
     """Take what the wheel has out of `sdist.exclude`, for the wheel is built from the sdist.
 
@@ -118,9 +142,39 @@ def _is_in_wheel(facts: Facts, path: str, old: set[str] | None) -> bool:
     return path.endswith(".py") and any(one.startswith(roots) for one in inner)
 
 
+#: What no wheel of pure Python should bring along.
+_GENERATED = (".pyc", ".pyo", ".so", ".pyd", ".dll", ".dylib")
+
+
+def _include_ignored_files(
+    facts: Facts, root: Path, gone: Iterable[str], new: Mapping[str, str]
+) -> list[str]:
+    """Include the files of packed modules that git ignores: not every backend heeds that.
+
+    Returns the other files that are gone.
+    """
+    wheel = facts.settings.get("wheel", {})
+    excluded = Globs([*facts.settings.get("exclude", ()), *wheel.get("exclude", ())])
+    bases = {
+        name.partition("/")[0]: path.removesuffix(name)
+        for name, path in new.items()
+        if "/" in name and path.endswith(name)
+    }
+    left = []
+    for name in gone:
+        path = bases.get(name.partition("/")[0], "/") + name
+        is_ours = not path.startswith("/") and not name.endswith(_GENERATED)
+        if is_ours and (root / path).is_file() and not (excluded and excluded.match(path)):
+            facts.add_setting("include", [path])
+        else:
+            left.append(name)
+    return left
+
+
 def _place_gone_files(facts: Facts, root: Path, old: set[str], new: Mapping[str, str]) -> None:
     """Place the files that the old wheel has at the same path as the project, and the new lacks."""
-    gone = [name for name in compare_files(old, new).gone if (root / name).is_file()]
+    gone = _include_ignored_files(facts, root, compare_files(old, new).gone, new)
+    gone = [name for name in gone if (root / name).is_file()]
     kept = set(list_files(root, None)) - set(gone) if gone else set()
     for path in fold_folders(gone, kept):
         place_file(facts, root, "paths", path.removesuffix("/**"), path.removesuffix("/**"))

@@ -32,6 +32,7 @@ from twofold.new.migrate.packed_files import (
     keep_wheel_files,
     list_new_files,
     list_old_files,
+    place_data_files,
 )
 from twofold.new.migrate.pyproject_reader import read_pyproject_tables
 from twofold.new.migrate.pyproject_writer import render_pyproject
@@ -40,6 +41,7 @@ from twofold.new.migrate.setup_cfg import (
     read_setuptools_project,
 )
 from twofold.new.migrate.setuptools_files import read_manifest
+from twofold.new.source_tree import read_source_tree
 from twofold.source_analysis import InstalledDistributions
 
 _RECIPES = ("meta.yaml", "recipe/meta.yaml", "conda/meta.yaml", "conda.recipe/meta.yaml")
@@ -142,6 +144,7 @@ def _compare_packed_files(found: _Gathered, text: str) -> tuple[str, PackedFiles
         return text, None
     old = list_old_files(found.wheel)
     carry_over_files(found.facts, found.root, old, new)
+    place_data_files(found.facts, found.root, found.wheel, old - set(new))
     text = _render(found)
     return text, compare_files(old, list_new_files(found.root, text))
 
@@ -153,6 +156,11 @@ def gather_facts(root: Path, tools: MigrationTools) -> _Gathered:
         bare_code.read_bare_code(found.facts, root, tools.environment)
     else:
         found.wheel = _read_built_wheel(found, tools)
+        if found.is_setuptools and found.wheel is None:
+            found.facts.remarks.append(
+                "every file in a package is packed now, not just those of package_data and "
+                "MANIFEST.in: exclude others in [tool.twofold.wheel] exclude"
+            )
     if "name" not in found.facts.project:
         found.facts.project["name"] = root.resolve().name
         found.facts.remarks.append("no name found: using the folder's name")
@@ -223,6 +231,7 @@ def _read_built_wheel(found: _Gathered, tools: MigrationTools) -> Path | None:
     if tools.build_wheel is None:
         for key, where in facts.unread.items():
             facts.drop(where, key, "computed by a program, which was not run")
+        bare_code.propose_module_version(facts, read_source_tree(found.root))
         facts.project.setdefault("version", "0.0.0")
         return None
     try:

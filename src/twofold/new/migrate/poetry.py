@@ -8,8 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from twofold.errors import TwofoldError
-from twofold.new.migrate.facts import CommentedRequirement, Facts, parse_person, propose_readme
-from twofold.new.migrate.modules import match_files, place_file, select_files
+from twofold.new.migrate.facts import (
+    PROJECT_TABLE,
+    CommentedRequirement,
+    Facts,
+    parse_person,
+    propose_readme,
+)
+from twofold.new.migrate.file_patterns import match_files
+from twofold.new.migrate.modules import place_file, select_files
 from twofold.new.migrate.poetry_constraints import convert_poetry_constraint, split_alternatives
 from twofold_build.names import escape_for_filename
 
@@ -35,9 +42,9 @@ def read_poetry(facts: Facts, root: Path, table: Mapping[str, Any], comment: Com
     _read_files(facts, root, left, where)
     _read_dependencies(facts, left, comment)
     facts.remarks.append("poetry adds Python version classifiers by itself: add the ones you want")
-    for key in ("package-mode", "requires-poetry"):
-        if left.get(key) in (True, None):
-            left.pop(key, None)
+    left.pop("requires-poetry", None)
+    if left.get("package-mode") is True:
+        del left["package-mode"]
     for key, value in left.items():
         facts.drop(where, f"{key} = {value!r}"[:160])
 
@@ -200,7 +207,8 @@ def _read_dependencies(facts: Facts, remaining: dict[str, Any], comment: Comment
             named.setdefault(_normalize(name), []).append(found) if found else None
             if found and not (isinstance(spec, dict) and spec.get("optional")):
                 needed.append(found)
-    facts.propose("dependencies", needed, where)
+    if facts.origins.get("dependencies") != PROJECT_TABLE:  # beside it they say where to look
+        facts.propose("dependencies", needed, where)
     extras: dict[str, list[CommentedRequirement]] = {}
     for extra, names in remaining.pop("extras", {}).items():
         extras[extra] = [one for name in names for one in named.get(_normalize(name), [])]

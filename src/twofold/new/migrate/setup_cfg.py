@@ -224,7 +224,8 @@ def read_setuptools_table(facts: Facts, root: Path, table: Mapping[str, Any]) ->
             facts.add_source(folder)
     for name, rule in table.get("dynamic", {}).items():
         key = {"readme": "long_description", "dependencies": "install_requires",
-               "optional-dependencies": "extras_require"}.get(name, name)  # fmt: skip
+               "optional-dependencies": "extras_require",
+               "entry-points": "entry_points"}.get(name, name)  # fmt: skip
         arguments[key] = _read_dynamic(root, name, rule)
     read_settings(SettingsSource(facts, root, "pyproject.toml [tool.setuptools]"), arguments)
 
@@ -244,6 +245,8 @@ def _read_dynamic(root: Path, name: str, rule: Any) -> Any:
     for file in files:
         if not (root / file).is_file():
             return Computed(f"file = {files}")
+        if name in ("description", "entry-points"):  # a text, not a list
+            return (root / file).read_text(encoding="utf-8")
         lines += (root / file).read_text(encoding="utf-8").splitlines()
     return [line.strip() for line in lines if line.strip() and not line.strip().startswith("#")]
 

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from twofold.new.migrate.facts import Facts
-from twofold.new.migrate.modules import place_file, to_pathlib_glob
+from twofold.new.migrate.file_patterns import to_pathlib_glob
+from twofold.new.migrate.modules import place_file
 from twofold.new.migrate.setup_py import FindPackages
 
 
@@ -105,6 +106,12 @@ def _set_scripts(source: SettingsSource, value: Any) -> None:
             source.facts.drop(source.locate("scripts"), f"scripts: '{path}'", "no such file")
 
 
+def _set_headers(source: SettingsSource, value: Any) -> None:
+    for path in map(str, value):
+        if not place_file(source.facts, source.root, "headers", path, Path(path).name):
+            source.facts.drop(source.locate("headers"), f"headers: '{path}'", "no such file")
+
+
 def _set_exclude_package_data(source: SettingsSource, value: Any) -> None:
     for package, globs in dict(value).items():
         folder = "**" if package in ("", "*") else f"**/{package.replace('.', '/')}"
@@ -112,12 +119,7 @@ def _set_exclude_package_data(source: SettingsSource, value: Any) -> None:
 
 
 def _set_package_data(source: SettingsSource, value: Any) -> None:
-    facts = source.facts
-    facts.package_data = {k if k != "*" else "": list(v) for k, v in dict(value).items()}
-    facts.remarks.append(
-        f"{source.file}: every file in a package is packed now, not just those of package_data: "
-        "exclude others in [tool.twofold.wheel] exclude"
-    )
+    source.facts.package_data = {k if k != "*" else "": list(v) for k, v in dict(value).items()}
 
 
 def _set_data_files(source: SettingsSource, value: Any) -> None:
@@ -163,9 +165,13 @@ FILE_HANDLERS: dict[str, Callable[[SettingsSource, Any], None]] = {
     "data_files": _set_data_files,
     "exclude_package_data": _set_exclude_package_data,
     "scripts": _set_scripts,
+    "headers": _set_headers,
     "script_files": _set_scripts,  # its name in [tool.setuptools]
     "license_files": _set_license_files,
 }
+
+#: Keys whose files have a place that the old wheel shows, where a program computes them.
+PLACED_BY_WHEEL = ("data_files", "scripts", "headers")
 
 
 #: twofold-build leaves these out by itself.

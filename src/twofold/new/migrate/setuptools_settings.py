@@ -20,7 +20,7 @@ from twofold.new.migrate.facts import (
     propose_readme,
 )
 from twofold.new.migrate.setup_py import Computed, FileText
-from twofold.new.migrate.setuptools_files import FILE_HANDLERS, SettingsSource
+from twofold.new.migrate.setuptools_files import FILE_HANDLERS, PLACED_BY_WHEEL, SettingsSource
 from twofold_build import names
 
 #: Without effect on what is packed, or with one that twofold-build has anyway.
@@ -39,6 +39,9 @@ _NEEDS_A_COMPILER = ("ext_modules", "ext_package", "libraries", "cffi_modules", 
 def read_settings(source: SettingsSource, arguments: Mapping[str, Any]) -> None:
     """Read every argument; each ends in the facts, in `unread` or in `dropped`."""
     left = {key: value for key, value in arguments.items() if value not in ("", [], {}, None)}
+    named = [arguments[key] for key in ("packages", "py_modules") if key in arguments]
+    # Empty lists keep setuptools from looking for modules: a metapackage.
+    source.facts.packs_nothing = bool(named) and not any(named)
     _set_people_and_texts(source, left)
     for key, handle in _HANDLERS.items():
         if key in left:
@@ -99,7 +102,8 @@ def _mark_computed(source: SettingsSource, key: str, value: Any) -> None:
         source.facts.mark_unread("packages", source.locate(key))
     else:
         text = source.texts.get(key) or (value.text if isinstance(value, Computed) else str(value))
-        source.facts.drop(source.locate(key), f"{key} = {' '.join(text.split())[:120]}")
+        report = source.facts.doubt if key in PLACED_BY_WHEEL else source.facts.drop
+        report(source.locate(key), f"{key} = {' '.join(text.split())[:120]}")
 
 
 def _set_people_and_texts(source: SettingsSource, remaining: dict[str, Any]) -> None:
