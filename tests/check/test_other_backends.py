@@ -164,6 +164,20 @@ def test_metadata_that_are_computed_are_not_missed(files: dict[str, str], tmp_pa
     assert {f.code for f in found} & {"TF024", "TF025", "TF030"} == set()
 
 
+def test_a_licence_classifier_beside_an_expression_warns_for_each_backend(tmp_path: Path) -> None:
+    beside = 'classifiers = ["License :: OSI Approved :: MIT License"]\n'
+    for backend in ("hatchling.build", "setuptools.build_meta"):
+        text = with_backend(backend).replace('license = "MIT"\n', f'license = "MIT"\n{beside}')
+        root = write(tmp_path, {**GOOD, "pyproject.toml": text})
+        assert [f.code for f in findings(root)] == ["TF031"]
+        for other in ("", 'license = {text = "MIT"}\n'):
+            old = text.replace('license = "MIT"\n', other)
+            assert "TF031" not in {f.code for f in findings(write(root, {"pyproject.toml": old}))}
+    setup = f"from setuptools import setup\nsetup(name='pkg', version='1', license='MIT', {beside})"
+    root = write(tmp_path / "old", {"setup.py": setup, "pkg/__init__.py": FINE})
+    assert "TF031" not in {f.code for f in findings(root)}
+
+
 def test_a_bad_requirement_in_setup_cfg_is_found_there(tmp_path: Path) -> None:
     cfg = (
         "[metadata]\nname = pkg\nversion = 1.0\n[options]\npackages = pkg\n"

@@ -293,6 +293,21 @@ def test_other_backends_files_are_carried_over(
 
 
 @pytest.mark.parametrize(
+    ("backend", "is_lost"),
+    [
+        *((name, True) for name in ("scikit_build_core.build", "mesonpy", "maturin", "own")),
+        *((name, False) for name in ("hatchling.build", "pdm.pep517.api", "setuptools.build_meta")),
+    ],
+)
+def test_a_backend_whose_settings_are_not_read_is_reported(
+    tmp_path: Path, backend: str, is_lost: bool
+) -> None:
+    text = f"[build-system]\nrequires = []\nbuild-backend = '{backend}'\n{PROJECT}"
+    found = migrate(tmp_path, {"pyproject.toml": text, "my_package/__init__.py": ""})
+    assert [f"build-backend = {backend}" in one for one in found.dropped] == [True] * is_lost
+
+
+@pytest.mark.parametrize(
     ("hook", "hint"),
     [("vcs", "importlib.metadata"), ("mypyc", "pure Python"), ("custom", "by hand")],
 )

@@ -83,12 +83,17 @@ class MigrationPlan:
     problems: tuple[Problem, ...] = ()
 
 
+#: How the names of backends begin whose tables are read.
+_READ_BACKENDS = ("poetry", "flit", "hatchling", "pdm", "uv", "twofold_build")
+
+
 @dataclass(slots=True)
 class _Gathered:
     """The facts so far, the old file without what is replaced, the files read."""
 
     root: Path
     facts: Facts
+    document: dict[str, Any] = field(default_factory=dict)
     rest: str = ""
     sources: list[str] = field(default_factory=list)
     is_bare: bool = True
@@ -190,9 +195,9 @@ def read_static_facts(root: Path, tools: MigrationTools) -> _Gathered:
     if content:
         found.sources.append("pyproject.toml")
         found.rest, found.is_bare = content.rest, content.is_bare
-    document = content.document if content else {}
-    _read_setuptools_files(found, document)
-    for key in document.get("project", {}).get("dynamic", ()):
+        found.document = content.document
+    _read_setuptools_files(found)
+    for key in found.document.get("project", {}).get("dynamic", ()):
         if key not in found.facts.project:
             found.facts.mark_unread(key, PROJECT_TABLE)
     for name in _RECIPES:
@@ -205,11 +210,15 @@ def read_static_facts(root: Path, tools: MigrationTools) -> _Gathered:
     return found
 
 
-def _read_setuptools_files(found: _Gathered, document: dict[str, Any]) -> None:
+def _read_setuptools_files(found: _Gathered) -> None:
     """Read setup.py, setup.cfg and MANIFEST.in, unless another backend builds the project."""
-    if not is_built_by_setuptools(document):
+    backend = str(found.document.get("build-system", {}).get("build-backend", ""))
+    if not is_built_by_setuptools(found.document):
+        if backend and not backend.startswith(_READ_BACKENDS):
+            hint = "its settings are not read: keep it for what it compiles or generates"
+            where = "pyproject.toml [build-system]"
+            found.facts.drop(where, f"build-backend = {backend}", hint)
         return
-    backend = str(document.get("build-system", {}).get("build-backend", ""))
     found.is_setuptools = not backend.startswith("pbr")
     names = read_setuptools_project(found.facts, found.root)
     found.is_bare = found.is_bare and not names
@@ -290,7 +299,10 @@ def read_declared_project(root: Path) -> DeclaredProject:
     found = read_static_facts(root, MigrationTools())
     facts = found.facts
     facts.project.setdefault("name", root.resolve().name)
+    classifiers = facts.project.get("classifiers")
     settle_license(facts)
+    if classifiers and isinstance(found.document.get("project", {}).get("license"), str):
+        facts.project["classifiers"] = classifiers  # beside an expression they are judged too
     listed = list(facts.packages or ()) if found.is_setuptools else []
     settle_modules(facts, root, found.is_bare or found.is_setuptools)
     if listed:
