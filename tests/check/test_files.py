@@ -373,9 +373,12 @@ def test_a_namespace_shared_as_before_pep_420_may_hold_others_modules(tmp_path: 
     ]
 
 
-def test_what_setuptools_says_in_an_sdist_is_no_junk(tmp_path: Path) -> None:
-    entries = make_member("my_package-1.0.0/my_package.egg-info/SOURCES.txt")
+@pytest.mark.parametrize("name", ["my_package.egg-info/SOURCES.txt", "pyproject.toml.orig"])
+def test_what_backends_put_into_an_sdist_is_no_junk(name: str, tmp_path: Path) -> None:
+    entries = make_member(f"my_package-1.0.0/{name}")
     assert check_file(write_sdist(tmp_path, entries, metadata=GOOD)) == []
+    entries = make_member("my_package-1.0.0/docs/a.orig")
+    assert check_file(write_sdist(tmp_path, entries, metadata=GOOD)) != []
 
 
 def test_a_gates_look_does_not_parse_the_code(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ _JUNK = {
     r".*\.(?:whl|egg|conda)|.*\.egg-info/.*": "a built package",
 }
 _COMPILED = [(expression(pattern), what) for pattern, what in _JUNK.items()]
-#: Nearly every path ends so, and has no part of any form of junk.
+#: Nearly every path ends so, or without any ending, and has no part of any form of junk.
 _PLAIN_ENDINGS = (".py", ".pyi", ".toml", ".md", ".rst", ".txt", ".json")
 _SIGNS = ("/.", "#", "__pycache__/", "node_modules/", ".egg-info/")
 #: Names of folders beside a package that are packed by accident.
@@ -43,11 +43,16 @@ _OF_ONE_PYTHON = expression(r"\.(?:cpython-|cp\d|pypy|abi3)[\w-]*\.(?:so|pyd)$|\
 
 
 def junk(code: SourceCode) -> Iterator[Violation]:
-    """TF202. The .egg-info that setuptools puts into sdists is not junk."""
+    """TF202. What setuptools (.egg-info) and uv put into sdists is not junk."""
     for path in code.files:
         inside = code.inner_path(path)
+        # uv keeps the file that it rewrites; in a project it is an editor's or a merge's.
+        is_uvs = inside == "pyproject.toml.orig" and inside != path
+        is_backends = is_uvs or ".egg-info/" in path
+        if is_backends and code.is_only_in_sdist(path):
+            continue
         what = junk_kind(inside)
-        if what and not (".egg-info/" in path and code.is_only_in_sdist(path)):
+        if what:
             yield Violation(
                 f"it looks like {what}",
                 f'leave it out: [tool.twofold] exclude = ["{inside}"]',
@@ -57,7 +62,9 @@ def junk(code: SourceCode) -> Iterator[Violation]:
 
 def junk_kind(path: str) -> str:
     """What kind of junk an inner path looks like, or ''."""
-    if path.endswith(_PLAIN_ENDINGS) and not any(sign in f"/{path}" for sign in _SIGNS):
+    name = path.rpartition("/")[2]
+    is_plain = path.endswith(_PLAIN_ENDINGS) or ("." not in name and name[-1:] != "~")
+    if is_plain and not any(sign in f"/{path}" for sign in _SIGNS):
         return ""
     return next((what for pattern, what in _COMPILED if pattern.fullmatch(path)), "")
 
