@@ -6,6 +6,8 @@ the build of a small project.
 
 from __future__ import annotations
 
+from keyword import iskeyword
+
 from twofold.errors import BadFile
 from twofold_build.names import (
     canonicalize_license,
@@ -206,10 +208,11 @@ _FIELDS = {
     **dict.fromkeys(("requires-dist", "project-url"), "1.2"),
     "provides-extra": "2.1",
     "dynamic": "2.2",
+    **dict.fromkeys(("import-name", "import-namespace"), "2.5"),
     "license-file": "1.0",  # `parse_raw_metadata` drops it below 2.4
     **_SINGLE_FIELDS,
 }
-_PLAIN_VERSIONS = ("1.0", "1.1", "1.2", "2.1", "2.2", "2.3", "2.4")
+_PLAIN_VERSIONS = ("1.0", "1.1", "1.2", "2.1", "2.2", "2.3", "2.4", "2.5")
 _README_OPTIONS = ("charset=UTF-8", "charset=utf-8", "variant=GFM", "variant=CommonMark")
 
 
@@ -245,7 +248,14 @@ def _is_plain(data: bytes) -> bool:
         and all(map(is_name, metadata.all("Provides-Extra")))
         and all(_may_be_dynamic(field.lower()) for field in metadata.all("Dynamic"))
         and all(map(_is_plain_path, metadata.all("License-File")))
+        and all(map(_is_import_name, metadata.all("Import-Name")))
+        and all(map(_is_import_name, metadata.all("Import-Namespace")))
     )
+
+
+def _is_import_name(value: str) -> bool:
+    parts = value.removesuffix("; private").split(".")
+    return all(part.isidentifier() and not iskeyword(part) for part in parts)
 
 
 def _may_be_dynamic(field: str) -> bool:
