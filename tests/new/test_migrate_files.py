@@ -370,7 +370,19 @@ CASES = {
         "[tool.hatch.build.targets.wheel.force-include]\n'VERSION' = '/vendor/VERSION'\n"
         "[tool.hatch.build.targets.wheel.shared-scripts]\n'tools' = '/'\n",
         {"tools/go.sh": "#!/bin/sh\n", **touch("my_package/__init__.py", "VERSION")},
-        {"vendor/my_package/__init__.py", "vendor/VERSION", "my_package-1.data/scripts/go.sh"},
+        {
+            "vendor/my_package/__init__.py", "vendor/vendor/VERSION",
+            "my_package-1.data/scripts/vendor/go.sh",
+        },
+    ),
+    "hatch sources that move placed files": (
+        f"{HATCH}{PROJECT}{WHEEL}packages = ['src/my_package']\n"
+        "[tool.hatch.build.targets.wheel.force-include]\n"
+        "'VERSION' = 'src/my_package/VERSION'\n'tools' = 'src'\n'a' = 'srcs/a'\n",
+        touch("src/my_package/__init__.py", "VERSION", "tools/go.py", "a/b.txt"),
+        {
+            "my_package/__init__.py", "my_package/VERSION", "go.py", "srcs/a/b.txt",
+        },
     ),
     "setuptools data-files with a glob": (
         f"{PROJECT}[tool.setuptools]\npackages = ['my_package']\n"

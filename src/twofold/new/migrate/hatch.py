@@ -157,11 +157,15 @@ def _read_wheel_files(facts: Facts, root: Path, wheel: dict[str, Any], where: st
     prefixes = _read_prefixes(facts, root, sources, where)
     prefixes += [str(PurePosixPath(path).parent) for path in packages if "/" in path]
     placed = facts.settings.get("wheel", {}).get("paths", {})
+    moves = _read_moves(sources, packages)
     for key, kind in _PLACES.items():
         table = wheel.pop(key, {})
-        for path, place in table.items() if isinstance(table, Mapping) else ():
-            if not place_file(facts, root, kind, str(path), str(place).strip("/")):
-                facts.drop(where, f"{key}: '{path}' is '{place}'", "no such file in the project")
+        for path, given in table.items() if isinstance(table, Mapping) else ():
+            place = str(given).strip("/")
+            is_folder = place and (root / str(path)).is_dir()
+            moved = _move(f"{place}/" if is_folder else place, moves).strip("/")
+            if not place_file(facts, root, kind, str(path), moved):
+                facts.drop(where, f"{key}: '{path}' is '{given}'", "no such file in the project")
     chosen = [path for path in (*packages, *only) if path not in placed]
     if include and not chosen:
         chosen = _find_included_modules(facts, root, include, prefixes, where)
@@ -192,6 +196,27 @@ def _read_prefixes(facts: Facts, root: Path, sources: object, where: str) -> lis
         elif path != name and not place_file(facts, root, "paths", path, name):
             facts.drop(where, f"sources: '{old}' is '{new}' in the wheel", "no such folder")
     return found
+
+
+def _read_moves(sources: object, packages: Sequence[str]) -> dict[str, str]:
+    """How a path in the wheel begins -> what takes its place: for placed files too.
+
+    As hatchling computes it, in its order, in which the first that fits counts.
+    """
+    pairs = sources.items() if isinstance(sources, Mapping) else ()
+    moves = {str(old).strip("/"): str(new).strip("/") for old, new in pairs}
+    moves |= {str(path).strip("/"): "" for path in sources} if isinstance(sources, list) else {}
+    for path in packages:
+        if "/" in path and path not in moves:
+            moves[path.rpartition("/")[0]] = ""
+    return {old and f"{old}/": new and f"{new}/" for old, new in sorted(moves.items())}
+
+
+def _move(place: str, moves: Mapping[str, str]) -> str:
+    for old, new in moves.items():
+        if place.startswith(old):
+            return new + place.removeprefix(old)
+    return place
 
 
 def _move_below(facts: Facts, root: Path, path: str, folder: str) -> bool:
