@@ -6,7 +6,7 @@ import os
 import re
 
 from twofold.check.context import MAX_MINOR, ProjectContext, allowed_minors, module_name
-from twofold.check.facts.store import QuickLoad, load_facts
+from twofold.check.facts.store import load_facts, load_quick_facts
 from twofold.check.finding import Finding, sort_findings
 from twofold.check.namespace import CodeModule
 from twofold.check.other_backend import DeclaredProject, has_other_backend, make_project
@@ -152,33 +152,14 @@ def find_stopping_errors(
     mistakes.raise_all()
     rules = [rule for rule in RULES if rule.severity == ERROR and rule.code not in settings.ignore]
     names = _find_modules(pack, contents)
-    files = {file.path: os.fspath(file.source) for file in pack.files}
     oldest = (allowed_minors(project.requires_python) or (MAX_MINOR,))[0]
-    load = QuickLoad(normalize_name(project.name), _pick_sources(names, contents), files, oldest)
-
-    def judge() -> list[Finding]:
-        modules = _make_modules(names, load.facts)
-        context = ProjectContext(project, pack, contents, modules, settings)
-        context.wants_warnings = False
-        context.may_hold_secret = load.may_hold_secret
-        return run_rules(context, rules)
-
-    try:
-        # Nearly always every module compiles: the rules need not wait until that is known.
-        early = _judge_early(judge) if load.is_checked_beside else None
-        is_wrong = load.finish()
-        found = judge() if early is None or is_wrong else early
-    finally:
-        load.close()
-    return [finding for finding in found if finding.is_error]
-
-
-def _judge_early(judge: Callable[[], list[Finding]]) -> list[Finding] | None:
-    """What the rules find, None where they meet a module that cannot be parsed."""
-    try:
-        return judge()
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
+    facts, harmless = load_quick_facts(
+        normalize_name(project.name), _pick_sources(names, contents), oldest, secrets.SIGNS
+    )
+    context = ProjectContext(project, pack, contents, _make_modules(names, facts), settings)
+    context.wants_warnings = False
+    context.may_hold_secret = lambda path: path not in harmless
+    return [finding for finding in run_rules(context, rules) if finding.is_error]
 
 
 def _find_modules(pack: FileSelection, contents: dict[str, Content]) -> dict[str, tuple[str, bool]]:

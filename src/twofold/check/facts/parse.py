@@ -63,26 +63,6 @@ def parse_valid(source: bytes) -> Facts:
     )
 
 
-def parse_definitions(source: bytes) -> dict[str, int]:
-    """Each name bound at the top level of a module that compiles, and its first line."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        tree = ast.parse(source)
-    return _find_further_names(tree, source, all_statements(tree)) | defined_names(tree)
-
-
-def needs_newer(statement: bytes, oldest: int, is_lazy: bool) -> bool:
-    """Whether a statement alone may have syntax that is newer than Python 3.`oldest`."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            tree = ast.parse(statement)
-        except SyntaxError:
-            return True  # the module's last line ends in a backslash
-    features = find_features(tree, statement, all_statements(tree), is_lazy)
-    return any(minor > oldest for minor, _, _ in features)
-
-
 def mark_optional(imports: Iterable[Import], conditions: list[Condition]) -> Iterator[Import]:
     """Imports, those under an `if` as optional: `if PY311:` guards as well as sys.version_info.
 

@@ -1,55 +1,44 @@
-"""The facts of a module as far as a build needs them: read from its text, where that is plain.
-
-A build stops at errors alone. Imports inside functions are never one, so they are left
-out; all else is what `parse` reads from the whole tree, which costs ten times as much.
-"""
+"""The facts of a module as far as a build needs them, from the compiled reader's answer."""
 
 from __future__ import annotations
 
 from functools import cached_property
 
+from twofold.check.facts.compiling import find_mistake, is_refused
 from twofold.check.facts.model import Facts, adds_modules, is_open, is_shared
-from twofold.check.facts.signs import has_lazy_annotations, may_need_newer
-from twofold.source_analysis.outline import may_import_inside, read_outline
-from twofold.source_analysis.top_level import split_top_level
+from twofold.source_analysis.model import DunderAll, Import
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from twofold.check.facts.model import Feature, SyntaxMistake
-    from twofold.source_analysis.model import DunderAll, Import
-    from twofold.source_analysis.plain_statements import Outline
 
 
 class QuickFacts:
-    """The facts of a module that compiles, each read when a rule wants it; as `Facts`, but for
-    imports inside functions, and for syntax that Python 3.`oldest` knows.
+    """As `Facts`, of a module that compiles, and for syntax that Python 3.`oldest` knows.
+
+    `imports` leaves those inside functions out, which stop no build. What the answer leaves
+    open, and a rule wants to know, is read from the whole tree.
     """
 
     mistake: SyntaxMistake | None = None
 
-    def __init__(self, source: bytes, outline: Outline, oldest: int) -> None:
+    def __init__(self, source: bytes, facts: list[Any], oldest: int) -> None:
+        """`facts` are those of an answer (`Facts::write` in `reader/src/facts.rs`)."""
+        needs, imports, inner, self._bound, self._further, exported, version, elsewhere = facts
         self._source = source
-        self._oldest = oldest
-        self._outline = outline
-        self.imports: tuple[Import, ...] = tuple(outline.imports)
+        self._is_newer = needs > oldest
+        self._inner = inner
+        self.imports = _make_imports(imports)
+        self.exported: DunderAll | None = None
+        if exported is not None:
+            names, is_complete, line = exported
+            self.exported = DunderAll(tuple(dict.fromkeys(names)), is_complete, line)
+        self._version = version
         self.assigned_elsewhere: dict[str, list[str]] = {}
-        self.version = outline.version
-        self.exported: DunderAll | None = outline.exported
-        if outline.tree is not None:
-            from twofold.check.facts import parse
-            from twofold.source_analysis.definitions import find_dunder_all
-
-            conditions = list(parse.find_conditions(outline.tree.body))
-            self.imports = tuple(parse.mark_optional(self.imports, conditions))
-            self.assigned_elsewhere = parse.find_attribute_assignments(outline.tree)
-            if all(name != "__version__" for name, _ in outline.names):
-                self.version = parse.find_version(outline.tree)
-            if self.exported is None:
-                self.exported = find_dunder_all(outline.tree)
-        if any(name == "__version__" for name, _ in outline.further):
-            self.version = ("", 0)  # a function sets it
-        elif self.version[1] and not outline.is_sure_of_names:
-            self.version = self.full.version
+        for base, name in elsewhere:
+            self.assigned_elsewhere.setdefault(base, []).append(name)
 
     @cached_property
     def full(self) -> Facts:
@@ -59,24 +48,18 @@ class QuickFacts:
         return parse_valid(self._source)
 
     @cached_property
+    def version(self) -> tuple[str, int]:
+        """What is assigned to `__version__`, and its line."""
+        return self.full.version if self._version is None else (self._version[0], self._version[1])
+
+    @cached_property
     def defined(self) -> dict[str, int]:
         """Each name bound at the top level, and its first line."""
-        outline = self._outline
-        if outline.tree is None:
-            bound = dict(reversed(outline.names))
-        else:
-            from twofold.source_analysis.definitions import collect_names, list_bindings
-
-            plain = [(name, line, True) for name, line in outline.names]
-            bound = collect_names(
-                sorted([*plain, *list_bindings(outline.tree)], key=lambda one: one[1])
-            )
-        further = [name for name, _ in outline.further if name not in bound]
-        if not outline.is_sure_of_names or len(further) > len(set(further)):
-            from twofold.check.facts.parse import parse_definitions
-
-            return parse_definitions(self._source)
-        return dict(outline.further) | bound
+        further = [name for name, _ in self._further if name not in self._bound]
+        if len(further) > len(set(further)):
+            return self.full.defined  # which of the lines counts, depends on the tree
+        defined: dict[str, int] = dict(self._further)
+        return defined | self._bound
 
     @cached_property
     def is_open(self) -> bool:
@@ -96,43 +79,43 @@ class QuickFacts:
     @cached_property
     def features(self) -> tuple[Feature, ...]:
         """The newer syntax in it; () where all of it is as old as Python 3.`oldest`."""
-        return self.full.features if self._needs_newer() else ()
-
-    def _needs_newer(self) -> bool:
-        is_lazy = has_lazy_annotations(self.imports)
-        if not may_need_newer(self._source, self._oldest, is_lazy):
-            return False
-        cut = split_top_level(self._source)
-        if cut is None:
-            return True
-        from twofold.check.facts.parse import needs_newer
-
-        return any(
-            needs_newer(piece, self._oldest, is_lazy)
-            for piece in cut.pieces()
-            if may_need_newer(piece, self._oldest, is_lazy)
-        )
+        return self.full.features if self._is_newer else ()
 
     @cached_property
     def all_imports(self) -> tuple[Import, ...]:
         """The imports, those inside functions too."""
-        return self.full.imports if may_import_inside(self._source) else self.imports
+        return (*self.imports, *_make_imports(self._inner))
 
 
-def read_quick_facts(source: bytes, oldest: int) -> QuickFacts | Facts:
-    """The facts of a module, from its tree where its text leaves a doubt.
+def read_quick_facts(
+    source: bytes, answer: list[Any] | None, oldest: int, is_valid: bool
+) -> QuickFacts | Facts:
+    """The facts of a module, of which the reader gave this answer (None: it knows nothing).
 
-    Of a module that does not compile they may be anything, or its mistake.
+    `is_valid`: it is known to compile.
     """
-    try:
-        outline = read_outline(source)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        outline = None
-    if outline is not None:
-        return QuickFacts(source, outline, oldest)
+    mistake = None if is_valid else _find_mistake(source, answer)
+    if mistake is not None:
+        return Facts(mistake)
+    if answer is not None and len(answer) > _SURE:
+        return QuickFacts(source, answer[_SURE:], oldest)
     from twofold.check.facts.parse import parse_valid
 
-    try:
-        return parse_valid(source)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return Facts()  # its mistake is found by the check of the syntax
+    return parse_valid(source)
+
+
+def _find_mistake(source: bytes, answer: list[Any] | None) -> SyntaxMistake | None:
+    if answer is not None:
+        is_lazy = b"__future__" in source and b"annotations" in source
+        pieces = (source[start:end].decode() for start, end in answer[0])
+        if not any(is_refused(piece, is_lazy) for piece in pieces):
+            return None
+    return find_mistake(source)
+
+
+#: An answer begins with the places in doubt and a word's sign; the facts are behind them.
+_SURE = 2
+
+
+def _make_imports(found: list[Any]) -> tuple[Import, ...]:
+    return tuple(Import(one[0], one[1], tuple(one[2]), *one[3:]) for one in found)

@@ -1,8 +1,7 @@
-"""Signs in a module's text that it may need a newer Python; without one no tree is needed."""
+"""Signs in a module's text that its expressions may need a newer Python: quicker than its tree."""
 
 from __future__ import annotations
 
-import re
 import sys
 
 from twofold.check.stdlib_versions import BUILTINS
@@ -26,49 +25,11 @@ MAY_BE_PEP701 = expression(
     rb"(?:[fF][rR]?|[rR][fF])(?:\"\"\"|\'\'\'|([\"\'])"
     rb"(?>(?:(?!\1)[^\n{]|\{(?>(?:(?!\1)[^}\n\\#])*)\})*)\{(?>(?:(?!\1)[^}\n\\#])*)(?:\1|[\\#\n]))"
 )
-#: `int | None`, where annotations are evaluated.
-_UNION = expression(
-    rb"\b(?:None|bool|bytes|complex|dict|float|frozenset|int|list|set|str|tuple)\b[\s)\\]*+[|#]"
-)
-#: Minor version of Python 3 -> what the text of its syntax looks like; other text may look so too.
-_SIGNS = (
-    (8, rb":=|/[\s\\]*+[,)#]"),
-    (9, rb"\bwith\b[\s\\]*+\("),
-    (9, rb"\n[ \t]*+@(?![ \t]*+[\w.]++[ \t]*+(?:\([^()\n]*+\))?[ \t]*+(?:#[^\n]*+)?(?:\r?\n|\Z))"),
-    (10, rb"\n[ \t]*+match\b(?![ \t]*+(?:[=,)\]]|\.(?!\.\.|\d)))"),
-    (11, rb"except[ \t\\\r\n]*+\*"),
-    (11, rb"\*[\s\\]*+[\w\x80-\xff]++[\s\\]*+:(?>(?:[\s\\]|#[^\n]*+)*)\*"),
-    (12, rb"\btype[\s\\]++[\w\x80-\xff]++[\s\\]*+[=\[]"),
-    (12, rb"def[\s\\]++[\w\x80-\xff]++[\s\\]*+\["),
-    (12, rb"class[\s\\]++[\w\x80-\xff]++[\s\\]*+\["),
-    (14, rb"except[\s\\*]*+[^\s\\*(:][^:\n]*+,"),
-)
 
 
 def has_lazy_annotations(imports: Iterable[Import]) -> bool:
     """Whether the annotations of a module that imports these are not evaluated."""
     return any(one.module == "__future__" and "annotations" in one.names for one in imports)
-
-
-def may_need_newer(source: bytes, oldest: int, is_lazy: bool) -> bool:
-    """Whether code that this Python compiles may hold what is newer than Python 3.`oldest`.
-
-    `is_lazy`: its annotations are not evaluated.
-    """
-    running = sys.version_info[1]
-    source = b"\n" + source.removeprefix(b"\xef\xbb\xbf")  # the first line is like the others then
-    if any(minor > oldest and word.encode() in source for word, minor in BUILTINS.items()):
-        return True
-    if oldest < 11 and b"*" in source and has_star_in_brackets(source):
-        return True
-    if oldest < 12 <= running and MAY_BE_PEP701.search(source):
-        return True
-    if oldest < 14 <= running and _TEMPLATE.search(source):
-        return True
-    if oldest < 10 <= running and not is_lazy and _UNION.search(source):
-        return True
-    signs = (sign for minor, sign in _SIGNS if oldest < minor <= running)
-    return any(re.search(sign, source) for sign in signs)
 
 
 def may_hold_new_expression(source: bytes) -> bool:

@@ -6,19 +6,22 @@ import gc
 import os
 
 from twofold.check.cache import checks_folder, interpreter_key, make_folder, write_entry
-from twofold.check.facts.compiling import PARALLEL_BYTES, SourceFile, SyntaxCheck
 from twofold.check.facts.model import Facts, from_json, to_json
 from twofold.check.facts.quick import read_quick_facts
-from twofold.check.facts.text_scan import start_scan
+from twofold.check.facts.reader import read_answers
 from twofold_build.archive import new_sha256
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from typing import Any
 
     from twofold.check.facts.quick import QuickFacts
     from twofold_build.archive import Content
+
+
+#: Bytes of source above which starting further Pythons (some 150 ms each) is worth it.
+PARALLEL_BYTES = 3 << 20
 
 
 class FactsStore:
@@ -114,67 +117,56 @@ def load_facts(project: str, contents: Mapping[str, Content]) -> dict[str, Facts
     return {path: found[content.sha256.hex()] for path, content in contents.items()}
 
 
-class QuickLoad:
-    """The facts of a project's modules that a build needs, while their syntax is still checked.
+def load_quick_facts(
+    project: str, contents: Mapping[str, Content], oldest: int, words: Sequence[str]
+) -> tuple[dict[str, Facts | QuickFacts], set[str]]:
+    """As `load_facts`, but only what a build needs of code for Python 3.`oldest` and newer.
 
-    `contents` and `files`, the paths on disk, are by the modules' paths in the project, `oldest` is
-    the oldest minor version of Python 3 to run on. `facts`, by path, are of the modules as if all
-    compiled; `finish` corrects that.
+    Also returned are the paths of modules in which none of the words is.
     """
-
-    def __init__(
-        self, project: str, contents: Mapping[str, Content], files: Mapping[str, str], oldest: int
-    ) -> None:
-        self._store = FactsStore(project)
-        self._digests = {path: content.sha256.hex() for path, content in contents.items()}
-        found: dict[str, Facts | QuickFacts] = {}
-        self._new: dict[str, SourceFile] = {}
-        sources = {self._digests[path]: (path, one.data) for path, one in contents.items()}
-        for digest, (path, source) in sources.items():
-            known = self._store.get(digest)
-            if known is not None:
+    store = FactsStore(project)
+    digests = {path: content.sha256.hex() for path, content in contents.items()}
+    found: dict[str, Facts | QuickFacts] = {}
+    new: dict[str, bytes] = {}
+    for path, digest in digests.items():
+        if digest not in found and digest not in new:
+            known = store.get(digest)
+            if known is None:
+                new[digest] = contents[path].data
+            else:
                 found[digest] = known
-            elif not self._store.is_valid(digest):
-                self._new[digest] = SourceFile(source, files.get(path, ""))
-        self._check = SyntaxCheck(self._new)
-        self._scan = start_scan(self._new)
-        for digest, (_, source) in sources.items():
-            if digest not in found:
-                found[digest] = read_quick_facts(source, oldest)
-        self.facts = {path: found[digest] for path, digest in self._digests.items()}
+    are_valid = [store.is_valid(digest) for digest in new]
+    sources = list(new.values())
+    answers = read_answers(sources, words)
+    read = _read_sources(sources, answers, oldest, are_valid)
+    for digest, facts, is_valid in zip(new, read, are_valid, strict=True):
+        found[digest] = facts
+        if isinstance(facts, Facts) or not is_valid:
+            store.put(digest, facts if isinstance(facts, Facts) else None)
+    store.save()
+    pairs = zip(new, answers or (), strict=answers is not None)
+    wordless = {digest for digest, answer in pairs if answer is not None and not answer[1]}
+    return (
+        {path: found[digest] for path, digest in digests.items()},
+        {path for path, digest in digests.items() if digest in wordless},
+    )
 
-    @property
-    def is_checked_beside(self) -> bool:
-        """Whether another process checks the syntax."""
-        return self._check.is_beside
 
-    def may_hold_secret(self, path: str) -> bool:
-        """Whether a file of the project must be searched for secrets."""
-        digest = self._digests.get(path)
-        if self._scan is None or digest not in self._new:
-            return True
-        return self._scan.may_hold_secret(digest)
+def read_all_quick_facts(sources: list[bytes], oldest: int) -> Sequence[Facts | QuickFacts]:
+    """The facts of modules that a build needs, in their order."""
+    answers = read_answers(sources, ())
+    return _read_sources(sources, answers, oldest, [False] * len(sources))
 
-    def finish(self) -> bool:
-        """Wait for the check of the syntax; True where a module does not compile: its facts are
-        its mistake now. What was new is kept in the cache."""
-        mistakes = (
-            self._check.finish(self._scan.surprises_ruff) if self._scan else self._check.finish()
-        )
-        wrong = {digest: Facts(mistake) for digest, mistake in mistakes.items()}
-        for digest in self._new:
-            self._store.put(digest, wrong.get(digest))
-        self._store.save()
-        self.facts.update(
-            (path, wrong[digest]) for path, digest in self._digests.items() if digest in wrong
-        )
-        return bool(wrong)
 
-    def close(self) -> None:
-        """End the processes that may still work for this."""
-        self._check.close()
-        if self._scan is not None:
-            self._scan.close()
+def _read_sources(
+    sources: list[bytes], answers: list[Any] | None, oldest: int, are_valid: Sequence[bool]
+) -> Sequence[Facts | QuickFacts]:
+    if answers is None:
+        return read_all_facts(sources)
+    return [
+        read_quick_facts(source, answer, oldest, is_valid)
+        for source, answer, is_valid in zip(sources, answers, are_valid, strict=True)
+    ]
 
 
 def read_all_facts(sources: list[bytes]) -> list[Facts]:
@@ -192,13 +184,3 @@ def read_all_facts(sources: list[bytes]) -> list[Facts]:
     finally:
         if is_collecting:
             gc.enable()
-
-
-def read_all_quick_facts(sources: list[bytes], oldest: int) -> list[Facts | QuickFacts]:
-    """The facts of modules that a build needs, in their order."""
-    files = {str(number): SourceFile(source) for number, source in enumerate(sources)}
-    mistakes = SyntaxCheck(files).finish()
-    return [
-        Facts(mistakes[key]) if key in mistakes else read_quick_facts(file.source, oldest)
-        for key, file in files.items()
-    ]
