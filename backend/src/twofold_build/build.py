@@ -23,11 +23,13 @@ def write_artifacts(
     wheels: Sequence[Writer],
     progress: Callable[[int], None] | None = None,
     contents: dict[str, Content] | None = None,
+    before_end: Callable[[], None] = lambda: None,
 ) -> None:
     """Pass every file to the writers, then close them all; on any failure abort them all.
 
     `wheels` take the wheel's entries, RECORD last: wheels and, through an adapter, conda packages.
     `contents` are files that have been read already, by path; each is freed once it is written.
+    `before_end` may still raise: until then no file has its final name.
     """
     from twofold_build.metadata import Record
 
@@ -49,6 +51,7 @@ def write_artifacts(
             _add_generated(writer, "PKG-INFO", plan.metadata)
         if wheels:
             _finish_wheels(plan, wheels, record)
+        before_end()
         for writer in writers:
             writer.close()
     except BaseException:

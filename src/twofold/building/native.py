@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from twofold.building.conda_outputs import CondaOutputs
+    from twofold.check.before_build import StartedCheck
     from twofold_build.archive import Content, Writer
     from twofold_build.sdist import TarGzWriter
     from twofold_build.zip_writer import ZipWriter
@@ -39,7 +40,9 @@ def build_native(root: str, out: str, request: BuildRequest) -> BuildResult:
     result.steps.append(("read the project", time.perf_counter() - started))
     comparison = GitComparison(root, request, project.document)
     started = time.perf_counter()
-    contents = _read_and_check(planned, request)
+    contents = _read_contents(planned)
+    check = _start_check(planned, request, contents)
+    new_folders = _list_new_folders(out) if check else []
     result.steps.append(("check it", time.perf_counter() - started))
     sdists: list[Writer] = []
     wheels: list[Writer] = []
@@ -59,8 +62,10 @@ def build_native(root: str, out: str, request: BuildRequest) -> BuildResult:
     except BaseException:
         for writer in (*sdists, *wheels):
             writer.abort()
+        if check:
+            check.close()
         raise
-    write_artifacts(planned, sdists, wheels, _make_progress(planned, request), contents)
+    _write(planned, request, (sdists, wheels), contents, check, new_folders)
     result.artifacts = [built() for built in finished]
     excluded = [*project.settings.exclude, *project.settings.sdist_exclude]
     comparison.finish({file.path for file in planned.selection.files}, excluded)
@@ -72,25 +77,70 @@ def build_native(root: str, out: str, request: BuildRequest) -> BuildResult:
     return result
 
 
-def _read_and_check(planned: BuildPlan, request: BuildRequest) -> dict[str, Content]:
-    """Let the rules look at what would be packed; all their errors together stop the build.
-
-    Returns what was read for it, so that no file is read twice.
-    """
-    from twofold.check import find_build_errors
-
+def _read_contents(planned: BuildPlan) -> dict[str, Content]:
+    """What is small enough to be kept until it is written, so that no file is read twice."""
     contents: dict[str, Content] = {}
     room = _MAX_BUFFERED
     for file in planned.selection.files:
         room -= file.size if file.size <= _SMALL else 0
         if file.size <= _SMALL and room >= 0:
             contents[file.path] = read_content(file.source)
-    if not request.is_checked:
-        return contents
-    project = planned.project
-    errors = find_build_errors(project.root, project, planned.selection, contents)
-    stop_at_errors(errors, request.report)
     return contents
+
+
+def _start_check(
+    planned: BuildPlan, request: BuildRequest, contents: dict[str, Content]
+) -> StartedCheck | None:
+    """Let the rules look at what would be packed; all their errors together stop the build.
+
+    The check of a large project goes on while its artifacts are written, and is returned then.
+    """
+    if not request.is_checked:
+        return None
+    from twofold.check.before_build import StartedCheck
+
+    check = StartedCheck(planned.project, planned.selection, contents)
+    if check.is_beside:
+        return check
+    stop_at_errors(check.finish(), request.report)
+    return None
+
+
+def _write(
+    planned: BuildPlan,
+    request: BuildRequest,
+    writers: tuple[list[Writer], list[Writer]],
+    contents: dict[str, Content],
+    check: StartedCheck | None,
+    new_folders: Sequence[str],
+) -> None:
+    """Write the artifacts; errors of the check that goes on meanwhile leave nothing of them."""
+
+    def judge() -> None:
+        if check is not None:
+            stop_at_errors(check.finish(), request.report)
+
+    try:
+        write_artifacts(planned, *writers, _make_progress(planned, request), contents, judge)
+    except BaseException:
+        if check is not None:
+            check.close()
+            _remove_empty(new_folders)
+        raise
+
+
+def _list_new_folders(out: str) -> list[str]:
+    """The folders that the artifacts will be in and that are not there yet."""
+    places = [out, os.path.join(out, "dist"), os.path.join(out, "conda-bld")]
+    return [place for place in places if not os.path.isdir(place)]
+
+
+def _remove_empty(folders: Sequence[str]) -> None:
+    """Remove folders that hold nothing but folders, of a build that was stopped."""
+    for folder in folders:
+        for place, _, files in os.walk(folder, topdown=False):
+            if not files and not os.listdir(place):
+                os.rmdir(place)
 
 
 def _open_conda(

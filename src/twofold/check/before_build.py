@@ -17,35 +17,75 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from twofold.check.finding import Finding
+    from twofold.check.projects import StoppingErrors
     from twofold_build.archive import Content
     from twofold_build.files import FileSelection
     from twofold_build.model import Project
+
+
+class StartedCheck:
+    """The check of what would be packed, beside the caller's own work.
+
+    `finish` or `close` must be called. Raises ProjectErrors for mistakes in its settings.
+    """
+
+    def __init__(
+        self, project: Project, pack: FileSelection | None, known: Mapping[str, Content]
+    ) -> None:
+        from twofold.check import cache
+
+        if pack is None:
+            pack = select_packed(project)
+        contents = read_files(pack, known)
+        self._key = _cache_key(project, pack, contents)
+        self._errors: StoppingErrors | None = None
+        self._is_collecting = gc.isenabled()
+        if not cache.is_clean(self._key):
+            from twofold.check.projects import StoppingErrors
+
+            gc.disable()  # nothing here holds circles: a search costs a tenth of the time
+            try:
+                self._errors = StoppingErrors(project, pack, contents)
+            except BaseException:
+                self._collect()
+                raise
+
+    @property
+    def is_beside(self) -> bool:
+        """Whether another process reads the modules."""
+        return self._errors is not None and self._errors.is_beside
+
+    def finish(self) -> list[Finding]:
+        """The errors found, in the order of files and lines."""
+        if self._errors is None:
+            return []
+        from twofold.check import cache
+
+        try:
+            found = self._errors.finish()
+        finally:
+            self.close()
+        if not found:
+            cache.mark_clean(self._key)
+        return found
+
+    def close(self) -> None:
+        """Give the check up if it has not finished."""
+        if self._errors is not None:
+            self._errors.close()
+            self._errors = None
+            self._collect()
+
+    def _collect(self) -> None:
+        if self._is_collecting:
+            gc.enable()
 
 
 def find_errors(
     project: Project, pack: FileSelection | None, known: Mapping[str, Content]
 ) -> list[Finding]:
     """The errors found in what would be packed, in the order of files and lines."""
-    from twofold.check import cache
-
-    if pack is None:
-        pack = select_packed(project)
-    contents = read_files(pack, known)
-    key = _cache_key(project, pack, contents)
-    if cache.is_clean(key):
-        return []
-    from twofold.check.projects import find_stopping_errors
-
-    is_collecting = gc.isenabled()
-    gc.disable()  # nothing here holds circles, and a search for them costs a tenth of the time
-    try:
-        errors = find_stopping_errors(project, pack, contents)
-    finally:
-        if is_collecting:
-            gc.enable()
-    if not errors:
-        cache.mark_clean(key)
-    return errors
+    return StartedCheck(project, pack, known).finish()
 
 
 def find_built_errors(

@@ -6,7 +6,7 @@ import os
 import re
 
 from twofold.check.context import MAX_MINOR, ProjectContext, allowed_minors, module_name
-from twofold.check.facts.store import load_facts, load_quick_facts
+from twofold.check.facts.store import QuickLoad, load_facts
 from twofold.check.finding import Finding, sort_findings
 from twofold.check.namespace import CodeModule
 from twofold.check.other_backend import DeclaredProject, has_other_backend, make_project
@@ -143,23 +143,46 @@ def _judge_by_extra_rules(context: ProjectContext, left_out: frozenset[str]) -> 
     ]
 
 
-def find_stopping_errors(
-    project: Project, pack: FileSelection, contents: dict[str, Content]
-) -> list[Finding]:
-    """The errors of a project that has been read and packed."""
-    mistakes = Diagnostics.for_project(project.root)
-    settings = read_check_settings(project.document, mistakes)
-    mistakes.raise_all()
-    rules = [rule for rule in RULES if rule.severity == ERROR and rule.code not in settings.ignore]
-    names = _find_modules(pack, contents)
-    oldest = (allowed_minors(project.requires_python) or (MAX_MINOR,))[0]
-    facts, harmless = load_quick_facts(
-        normalize_name(project.name), _pick_sources(names, contents), oldest, secrets.SIGNS
-    )
-    context = ProjectContext(project, pack, contents, _make_modules(names, facts), settings)
-    context.wants_warnings = False
-    context.may_hold_secret = lambda path: path not in harmless
-    return [finding for finding in run_rules(context, rules) if finding.is_error]
+class StoppingErrors:
+    """The errors of a project that has been read and packed; its modules are read beside the
+    caller's own work, which changes none of `contents`' values."""
+
+    def __init__(
+        self, project: Project, pack: FileSelection, contents: Mapping[str, Content]
+    ) -> None:
+        """Raises ProjectErrors for mistakes in the settings of checks."""
+        mistakes = Diagnostics.for_project(project.root)
+        self._settings = read_check_settings(project.document, mistakes)
+        mistakes.raise_all()
+        self._project, self._pack, self._contents = project, pack, dict(contents)
+        self._names = _find_modules(pack, self._contents)
+        oldest = (allowed_minors(project.requires_python) or (MAX_MINOR,))[0]
+        self._load = QuickLoad(
+            normalize_name(project.name),
+            _pick_sources(self._names, self._contents),
+            oldest,
+            secrets.SIGNS,
+        )
+
+    @property
+    def is_beside(self) -> bool:
+        """Whether another process reads the modules."""
+        return self._load.is_beside
+
+    def finish(self) -> list[Finding]:
+        """What the rules find."""
+        facts, harmless = self._load.finish()
+        modules = _make_modules(self._names, facts)
+        context = ProjectContext(self._project, self._pack, self._contents, modules, self._settings)
+        context.wants_warnings = False
+        context.may_hold_secret = lambda path: path not in harmless
+        left_out = self._settings.ignore
+        rules = [one for one in RULES if one.severity == ERROR and one.code not in left_out]
+        return [finding for finding in run_rules(context, rules) if finding.is_error]
+
+    def close(self) -> None:
+        """Give the check up."""
+        self._load.close()
 
 
 def _find_modules(pack: FileSelection, contents: dict[str, Content]) -> dict[str, tuple[str, bool]]:

@@ -26,10 +26,12 @@ class QuickFacts:
 
     def __init__(self, source: bytes, facts: list[Any], oldest: int) -> None:
         """`facts` are those of an answer (`Facts::write` in `reader/src/facts.rs`)."""
-        needs, imports, inner, self._bound, self._further, exported, version, elsewhere = facts
+        needs, imports, inner, bound, further, exported, version, elsewhere = facts
         self._source = source
         self._is_newer = needs > oldest
         self._inner = inner
+        self._bound: dict[str, int] = bound
+        self._further: list[tuple[str, int]] = further
         self.imports = _make_imports(imports)
         self.exported: DunderAll | None = None
         if exported is not None:
@@ -58,8 +60,7 @@ class QuickFacts:
         further = [name for name, _ in self._further if name not in self._bound]
         if len(further) > len(set(further)):
             return self.full.defined  # which of the lines counts, depends on the tree
-        defined: dict[str, int] = dict(self._further)
-        return defined | self._bound
+        return dict(self._further) | self._bound
 
     @cached_property
     def is_open(self) -> bool:
@@ -106,6 +107,8 @@ def read_quick_facts(
 
 def _find_mistake(source: bytes, answer: list[Any] | None) -> SyntaxMistake | None:
     if answer is not None:
+        if not answer[0]:
+            return None
         is_lazy = b"__future__" in source and b"annotations" in source
         pieces = (source[start:end].decode() for start, end in answer[0])
         if not any(is_refused(piece, is_lazy) for piece in pieces):

@@ -12,6 +12,7 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Sequence
     from typing import Any
 
@@ -26,21 +27,67 @@ def find_reader() -> str | None:
     return path if os.path.exists(path) else None
 
 
-def read_answers(sources: Sequence[bytes], words: Sequence[str]) -> list[Any] | None:
-    """What the reader says of each module (see `reader/src/main.rs`); None where it cannot run.
+class Reading:
+    """Modules that the reader reads beside this process.
 
-    Of each it says whether one of the `words` is in it.
+    It says of each whether one of the `words` (two bytes at least) is in it.
     """
-    program = find_reader()
-    if program is None or sum(map(len, sources)) < READER_BYTES:
-        return None
-    import json
-    import subprocess
 
-    frames = b"".join(piece for one in sources for piece in (b"%d\n" % len(one), one))
+    def __init__(self, sources: Sequence[bytes], words: Sequence[str]) -> None:
+        self._count = len(sources)
+        self._process: subprocess.Popen[bytes] | None = None
+        program = find_reader()
+        if program is None or sum(map(len, sources)) < READER_BYTES:
+            return
+        import subprocess
+        from threading import Thread
+
+        try:
+            self._process = subprocess.Popen(
+                [program, *words],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+            )
+        except OSError:
+            return  # another machine's program: all is parsed then
+        self._feeder = Thread(target=_feed, args=(self._process, sources), daemon=True)
+        self._feeder.start()
+
+    @property
+    def is_beside(self) -> bool:
+        """Whether the program reads."""
+        return self._process is not None
+
+    def finish(self) -> list[Any] | None:
+        """The answer for each module (see `reader/src/main.rs`); None where it cannot run."""
+        if self._process is None or self._process.stdout is None:
+            return None
+        with self._process:
+            data = self._process.stdout.read()
+            self._feeder.join()
+        import json
+
+        try:
+            answers = json.loads(data)
+        except ValueError:
+            return None  # it was ended: all is parsed
+        return answers if isinstance(answers, list) and len(answers) == self._count else None
+
+    def close(self) -> None:
+        """End the program if it still runs."""
+        if self._process is not None and self._process.returncode is None:
+            self._process.kill()
+            self._process.wait()
+
+
+def _feed(process: subprocess.Popen[bytes], sources: Sequence[bytes]) -> None:
+    """Write the modules, which the program reads to their end before it answers."""
+    assert process.stdin is not None
     try:
-        done = subprocess.run([program, *words], input=frames, capture_output=True, check=False)
-        answers = json.loads(done.stdout) if done.returncode == 0 else None
-    except (OSError, ValueError):
-        return None  # another machine's program, or one that was ended: all is parsed then
-    return answers if isinstance(answers, list) and len(answers) == len(sources) else None
+        with process.stdin as target:
+            for source in sources:
+                target.write(b"%d\n" % len(source))
+                target.write(source)
+    except OSError:
+        return  # it has ended, and has no answer

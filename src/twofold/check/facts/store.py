@@ -8,7 +8,7 @@ import os
 from twofold.check.cache import checks_folder, interpreter_key, make_folder, write_entry
 from twofold.check.facts.model import Facts, from_json, to_json
 from twofold.check.facts.quick import read_quick_facts
-from twofold.check.facts.reader import read_answers
+from twofold.check.facts.reader import READER_BYTES, Reading
 from twofold_build.archive import new_sha256
 
 TYPE_CHECKING = False
@@ -117,44 +117,67 @@ def load_facts(project: str, contents: Mapping[str, Content]) -> dict[str, Facts
     return {path: found[content.sha256.hex()] for path, content in contents.items()}
 
 
-def load_quick_facts(
-    project: str, contents: Mapping[str, Content], oldest: int, words: Sequence[str]
-) -> tuple[dict[str, Facts | QuickFacts], set[str]]:
-    """As `load_facts`, but only what a build needs of code for Python 3.`oldest` and newer.
+class QuickLoad:
+    """The facts of a project's modules that a build needs, read beside the caller's own work.
 
-    Also returned are the paths of modules in which none of the words is.
+    `contents` are by the modules' paths in the project, whose name is normalized; `oldest` is the
+    oldest minor version of Python 3 to run on.
     """
-    store = FactsStore(project)
-    digests = {path: content.sha256.hex() for path, content in contents.items()}
-    found: dict[str, Facts | QuickFacts] = {}
-    new: dict[str, bytes] = {}
-    for path, digest in digests.items():
-        if digest not in found and digest not in new:
-            known = store.get(digest)
-            if known is None:
-                new[digest] = contents[path].data
-            else:
-                found[digest] = known
-    are_valid = [store.is_valid(digest) for digest in new]
-    sources = list(new.values())
-    answers = read_answers(sources, words)
-    read = _read_sources(sources, answers, oldest, are_valid)
-    for digest, facts, is_valid in zip(new, read, are_valid, strict=True):
-        found[digest] = facts
-        if isinstance(facts, Facts) or not is_valid:
-            store.put(digest, facts if isinstance(facts, Facts) else None)
-    store.save()
-    pairs = zip(new, answers or (), strict=answers is not None)
-    wordless = {digest for digest, answer in pairs if answer is not None and not answer[1]}
-    return (
-        {path: found[digest] for path, digest in digests.items()},
-        {path for path, digest in digests.items() if digest in wordless},
-    )
+
+    def __init__(
+        self, project: str, contents: Mapping[str, Content], oldest: int, words: Sequence[str]
+    ) -> None:
+        self._store = FactsStore(project)
+        self._oldest = oldest
+        self._digests = {path: content.sha256.hex() for path, content in contents.items()}
+        self._found: dict[str, Facts | QuickFacts] = {}
+        self._new: dict[str, bytes] = {}
+        for path, digest in self._digests.items():
+            if digest not in self._found and digest not in self._new:
+                known = self._store.get(digest)
+                if known is None:
+                    self._new[digest] = contents[path].data
+                else:
+                    self._found[digest] = known
+        self._sources = list(self._new.values())
+        self._reading = Reading(self._sources, words)
+
+    @property
+    def is_beside(self) -> bool:
+        """Whether another process reads."""
+        return self._reading.is_beside
+
+    def finish(self) -> tuple[dict[str, Facts | QuickFacts], set[str]]:
+        """The facts by path, and the paths of modules in which none of the words is.
+
+        What was new is kept in the cache.
+        """
+        answers = self._reading.finish()
+        # Without the reader much is slow to read again.
+        is_slow = answers is None and sum(map(len, self._sources)) >= READER_BYTES
+        are_valid = [self._store.is_valid(digest) for digest in self._new]
+        read = _read_sources(self._sources, answers, self._oldest, are_valid)
+        for digest, facts, is_valid in zip(self._new, read, are_valid, strict=True):
+            self._found[digest] = facts
+            kept = facts if isinstance(facts, Facts) and (facts.mistake or is_slow) else None
+            if kept or not is_valid:
+                self._store.put(digest, kept)
+        self._store.save()
+        pairs = zip(self._new, answers or (), strict=answers is not None)
+        wordless = {digest for digest, answer in pairs if answer is not None and not answer[1]}
+        return (
+            {path: self._found[digest] for path, digest in self._digests.items()},
+            {path for path, digest in self._digests.items() if digest in wordless},
+        )
+
+    def close(self) -> None:
+        """End the program that may still read."""
+        self._reading.close()
 
 
 def read_all_quick_facts(sources: list[bytes], oldest: int) -> Sequence[Facts | QuickFacts]:
     """The facts of modules that a build needs, in their order."""
-    answers = read_answers(sources, ())
+    answers = Reading(sources, ()).finish()
     return _read_sources(sources, answers, oldest, [False] * len(sources))
 
 
