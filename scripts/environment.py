@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
 import venv
@@ -17,16 +18,19 @@ FOLDER = ROOT / ".venv"
 BIN = FOLDER / ("Scripts" if os.name == "nt" else "bin")
 PYTHON = BIN / ("python.exe" if os.name == "nt" else "python")
 
+READER_SOURCES = ROOT / "reader" / "src"
+
 
 def prepare(*groups: str) -> dict[str, str]:
     """Make `.venv` hold twofold[all] and the dependency groups named; return its environment.
 
-    What was installed is remembered by the hash of both pyproject.toml files, so that a second
-    call costs nothing.
+    What was installed is remembered by the hash of the pyproject.toml files and of the reader's
+    sources, so that a second call costs nothing. The reader is built where cargo is.
     """
     if sys.version_info < (3, 11):  # noqa: UP036 - this file is what tells the user so
         sys.exit(f"twofold needs Python 3.11 or newer; this is {sys.version.split()[0]}")
     settings = [ROOT / "pyproject.toml", ROOT / "backend" / "pyproject.toml"]
+    settings += sorted((ROOT / "reader").glob("*.toml")) + sorted(READER_SOURCES.glob("*.rs"))
     digest = hashlib.sha256(b"".join(path.read_bytes() for path in settings)).hexdigest()
     stamp = FOLDER / "twofold-stamp.txt"
     noted = stamp.read_text(encoding="utf-8").split() if stamp.exists() else []
@@ -64,3 +68,14 @@ def _install(groups: tuple[str, ...]) -> None:
     subprocess.run(
         [*pip, "-e", str(ROOT / "backend"), "-e", f"{ROOT}[all]", *chosen], check=True, cwd=ROOT
     )
+    _install_reader(pip)
+
+
+def _install_reader(pip: list[str]) -> None:
+    """The compiled reader, without which first builds are slower, and its tests skipped."""
+    if shutil.which("cargo") is None:
+        print("note: without Rust's cargo there is no twofold-reader: its tests are skipped")
+        return
+    done = subprocess.run([*pip, str(ROOT / "reader")], check=False, cwd=ROOT)
+    if done.returncode != 0:
+        print("note: twofold-reader could not be built: its tests are skipped")

@@ -3,7 +3,7 @@
 use crate::expressions::{
     Expression, ImportCall, Parser, What, COLON, COMMA, EQUALS, IMPORT_ERRORS, STAR, STARS,
 };
-use crate::lexer::{code_of, Kind, Outcome, Refusal};
+use crate::lexer::{code_of, Outcome, Refusal};
 use crate::texts::{is_dotted_name, text_of};
 
 const CLOSE: u32 = code_of(b")");
@@ -39,7 +39,7 @@ impl<'a> Parser<'a> {
                 self.expression()?;
                 has_mapping = true;
             } else {
-                let surprises = self.surprises();
+                let surprises = self.surprises;
                 let found = self.named_expression()?;
                 if self.is(EQUALS) {
                     if found.what != What::Name || found.is_grouped {
@@ -91,12 +91,17 @@ impl<'a> Parser<'a> {
         let is_relative = seen.positional > 4 || seen.has_level;
         self.is_unsure |= self.lexer.fields > 0;
         match text_of(text) {
-            Some(module) if !is_relative && is_dotted_name(module) => {
-                if !is_attribute || function.owner.1 > 0 {
-                    let owner = if is_attribute { self.slice(function.owner) } else { b"" };
-                    let function = self.slice(function.name);
-                    self.calls.push(ImportCall { function, owner, module, line });
-                }
+            Some(module)
+                if !is_relative
+                    && is_dotted_name(module)
+                    && (!is_attribute || function.owner.1 > 0) =>
+            {
+                self.calls.push(ImportCall {
+                    function: self.slice(function.name),
+                    owner: self.slice(function.owner),
+                    module,
+                    line,
+                });
             }
             // A name that is put together, or one that is no module's.
             None => self.is_unsure |= text.iter().any(|byte| matches!(byte, b'"' | b'\'')),
@@ -170,7 +175,11 @@ impl<'a> Parser<'a> {
             }
         }
         self.names.truncate(mark);
-        if wants_name || !self.is(end) { Err(Refusal) } else { Ok(names) }
+        if wants_name || !self.is(end) {
+            Err(Refusal)
+        } else {
+            Ok(names)
+        }
     }
 
     fn annotation(&mut self, is_lambda: bool, may_star: bool) -> Outcome<()> {
@@ -199,11 +208,11 @@ impl<'a> Parser<'a> {
                 self.lexer.need(11);
                 self.expression()?;
             } else {
-                let surprises = self.surprises();
+                let surprises = self.surprises;
                 if !self.is(COLON) {
                     self.named_expression()?;
                 }
-                if self.is(COLON) && self.surprises() != surprises {
+                if self.is(COLON) && self.surprises != surprises {
                     self.lexer.doubt(); // a part of a slice cannot be named
                 }
                 for _ in 0..2 {
@@ -217,85 +226,5 @@ impl<'a> Parser<'a> {
             }
         }
         self.expect(END)
-    }
-
-    /// The fields of the f-string that is the token.
-    pub fn fields_of_text(&mut self, prefix: usize, is_raw: bool) -> Outcome<()> {
-        let token = self.lexer.token;
-        let text = self.lexer.text;
-        let quote = text[token.start + prefix];
-        let is_long = token.end - token.start >= prefix + 6
-            && text[token.start + prefix + 1] == quote
-            && text[token.start + prefix + 2] == quote;
-        let width = if is_long { 3 } else { 1 };
-        let end = token.end - width;
-        let mut at = token.start + prefix + width;
-        while at < end {
-            match text[at] {
-                b'\\' if !is_raw => {
-                    if matches!(text[at + 1], b'{' | b'}' | b'N') {
-                        return Err(Refusal);
-                    }
-                    at += 2;
-                }
-                b'{' if text[at + 1] == b'{' && at + 1 < end => at += 2,
-                b'}' if text[at + 1] == b'}' && at + 1 < end => at += 2,
-                b'}' => return Err(Refusal),
-                b'{' => at = self.field(at + 1, end, 0)?,
-                _ => at += 1,
-            }
-        }
-        Ok(())
-    }
-
-    /// A field of an f-string, from behind its `{`; returns where it ends.
-    fn field(&mut self, start: usize, end: usize, nested: u32) -> Outcome<usize> {
-        const EXCLAMATION: u32 = code_of(b"!");
-        let place = self.lexer.place();
-        let limit = self.lexer.limit;
-        let mark = self.names.len();
-        self.lexer.limit = end;
-        self.lexer.at = start;
-        self.lexer.depth = 1;
-        self.lexer.fields += 1;
-        self.lexer.advance()?;
-        if self.is(STAR) || !self.begins_expression() {
-            return Err(Refusal);
-        }
-        self.star_expressions()?;
-        let text = self.lexer.text;
-        let token = self.lexer.token;
-        self.lexer.fields -= 1;
-        self.lexer.limit = limit;
-        self.lexer.restore(place);
-        self.names.truncate(mark);
-        let mut at = token.start;
-        if token.kind != Kind::Operator {
-            return Err(Refusal);
-        }
-        if token.code == EQUALS {
-            at = token.end;
-            while at < end && text[at] == b' ' {
-                at += 1;
-            }
-        }
-        if at < end && text[at] == b'!' && (token.code == EXCLAMATION || token.code == EQUALS) {
-            if at + 2 >= end || !matches!(text[at + 1], b's' | b'r' | b'a') {
-                return Err(Refusal);
-            }
-            at += 2;
-        }
-        if at < end && text[at] == b':' {
-            at += 1;
-            while at < end && text[at] != b'}' {
-                match text[at] {
-                    b'{' if nested > 0 || text[at + 1] == b'{' => return Err(Refusal),
-                    b'{' => at = self.field(at + 1, end, nested + 1)?,
-                    b'\\' | b'\n' | b'\r' => return Err(Refusal),
-                    _ => at += 1,
-                }
-            }
-        }
-        if at < end && text[at] == b'}' { Ok(at + 1) } else { Err(Refusal) }
     }
 }

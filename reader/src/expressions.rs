@@ -1,7 +1,6 @@
 //! Expressions: their grammar, and what of them may be assigned to.
 
 use crate::lexer::{code_of, Kind, Lexer, Outcome, Refusal};
-use crate::texts::contains;
 
 /// What an expression is, as far as anyone asks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -63,12 +62,12 @@ pub struct Parser<'a> {
     pub comprehensions: u32,
     pub annotations: u32,
     /// Iterables of comprehensions around this place.
-    iterables: u32,
+    pub iterables: u32,
     /// In the body of a class, not of a function in it.
     pub is_class: bool,
-    surprises: Surprises,
+    pub surprises: Surprises,
     /// Names bound by `:=`.
-    named: Vec<(usize, usize)>,
+    pub named: Vec<(usize, usize)>,
     pub asks_for_platform: bool,
     /// Calls that may import, of the statement that is being read.
     pub calls: Vec<ImportCall<'a>>,
@@ -88,7 +87,6 @@ const SURE_CHAIN: u32 = 250;
 pub const IMPORT_ERRORS: [&[u8]; 3] = [b"ImportError", b"ModuleNotFoundError", b"Exception"];
 const TYPING: [&[u8]; 3] = [b"TYPE_CHECKING", b"MYPY", b"MYPY_CHECK_RUNNING"];
 
-const CLOSE: u32 = code_of(b")");
 pub const COMMA: u32 = code_of(b",");
 pub const COLON: u32 = code_of(b":");
 pub const STAR: u32 = code_of(b"*");
@@ -98,7 +96,7 @@ const WALRUS: u32 = code_of(b":=");
 
 const NOT: u8 = 3;
 const COMPARE: u8 = 4;
-const OR: u8 = 5;
+pub const OR: u8 = 5;
 const UNARY: u8 = 11;
 const POWER: u8 = 12;
 
@@ -143,7 +141,11 @@ impl<'a> Parser<'a> {
     }
 
     pub fn expect(&mut self, code: u32) -> Outcome<()> {
-        if self.accept(code)? { Ok(()) } else { Err(Refusal) }
+        if self.accept(code)? {
+            Ok(())
+        } else {
+            Err(Refusal)
+        }
     }
 
     pub fn accept_word(&mut self, word: &[u8]) -> Outcome<bool> {
@@ -155,7 +157,11 @@ impl<'a> Parser<'a> {
     }
 
     pub fn expect_word(&mut self, word: &[u8]) -> Outcome<()> {
-        if self.accept_word(word)? { Ok(()) } else { Err(Refusal) }
+        if self.accept_word(word)? {
+            Ok(())
+        } else {
+            Err(Refusal)
+        }
     }
 
     /// Go past a name, and return its place.
@@ -222,10 +228,12 @@ impl<'a> Parser<'a> {
                 self.lexer.word(),
                 b"None" | b"True" | b"False" | b"not" | b"lambda" | b"await"
             ),
-            Kind::Operator => matches!(
-                self.lexer.text[token.start],
-                b'(' | b'[' | b'{' | b'-' | b'+' | b'~' | b'*'
-            ) || token.code == code_of(b"..."),
+            Kind::Operator => {
+                matches!(
+                    self.lexer.text[token.start],
+                    b'(' | b'[' | b'{' | b'-' | b'+' | b'~' | b'*'
+                ) || token.code == code_of(b"...")
+            }
             _ => false,
         }
     }
@@ -309,7 +317,9 @@ impl<'a> Parser<'a> {
         let mut left = self.operand(lowest, start, mark)?;
         let mut chain = 0;
         loop {
-            let Some(rank) = self.rank() else { return Ok(left) };
+            let Some(rank) = self.rank() else {
+                return Ok(left);
+            };
             if rank < lowest {
                 return Ok(left);
             }
@@ -376,7 +386,11 @@ impl<'a> Parser<'a> {
         if self.level > SURE_LEVEL {
             self.lexer.doubt();
         }
-        if self.level > MAX_LEVEL { Err(Refusal) } else { Ok(()) }
+        if self.level > MAX_LEVEL {
+            Err(Refusal)
+        } else {
+            Ok(())
+        }
     }
 
     /// The precedence of the operator here; None where there is none between operands.
@@ -520,265 +534,6 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// Strings one after another, which are one value.
-    fn texts(&mut self) -> Outcome<Expression> {
-        let start = self.lexer.token.start;
-        let mut what = What::Text;
-        let mut is_bytes = None;
-        let mut is_empty = true;
-        while self.lexer.token.kind == Kind::Text {
-            let text = self.lexer.word();
-            let prefix = text.iter().take_while(|byte| byte.is_ascii_alphabetic()).count();
-            let has = |letter| text[..prefix].iter().any(|byte| byte | 0x20 == letter);
-            if *is_bytes.get_or_insert(has(b'b')) != has(b'b') {
-                return Err(Refusal);
-            }
-            if has(b'b') {
-                what = What::Other;
-            }
-            if has(b'f') {
-                what = What::Other;
-                is_empty = false;
-                self.fields_of_text(prefix, has(b'r'))?;
-            }
-            is_empty = is_empty && is_empty_text(&text[prefix..], has(b'r'));
-            self.lexer.advance()?;
-        }
-        Ok(self.make(if is_empty { What::False } else { what }, start))
-    }
-
-    /// After `(`: nothing, a tuple, a generator, `yield`, or one expression.
-    fn group(&mut self) -> Outcome<Expression> {
-        let start = self.lexer.token.start;
-        self.lexer.advance()?;
-        if self.accept(CLOSE)? {
-            let mut empty = self.make(What::Tuple, start);
-            empty.is_target = true;
-            empty.is_deletable = true;
-            return Ok(empty);
-        }
-        if self.is_word(b"yield") {
-            self.yield_expression()?;
-            self.expect(CLOSE)?;
-            return Ok(self.make(What::Other, start));
-        }
-        let mark = self.names.len();
-        let surprises = self.surprises();
-        let first = self.star_expression(true)?;
-        if self.begins_comprehension() {
-            if first.what == What::Starred {
-                return Err(Refusal);
-            }
-            self.comprehension(surprises, true)?;
-            self.names.truncate(mark);
-            self.expect(CLOSE)?;
-            return Ok(self.make(What::Other, start));
-        }
-        if self.is(COMMA) {
-            let tuple = self.rest_of_list(first, CLOSE)?;
-            return Ok(self.end_list(tuple, What::Tuple, start));
-        }
-        self.expect(CLOSE)?;
-        if first.what == What::Starred {
-            return Err(Refusal);
-        }
-        Ok(Expression { is_grouped: true, start, end: self.lexer.last_end, ..first })
-    }
-
-    fn list(&mut self) -> Outcome<Expression> {
-        let start = self.lexer.token.start;
-        const END: u32 = code_of(b"]");
-        self.lexer.advance()?;
-        if self.accept(END)? {
-            let mut empty = self.make(What::List, start);
-            empty.is_target = true;
-            empty.is_deletable = true;
-            return Ok(empty);
-        }
-        let mark = self.names.len();
-        let surprises = self.surprises();
-        let first = self.star_expression(true)?;
-        if self.begins_comprehension() {
-            if first.what == What::Starred {
-                return Err(Refusal);
-            }
-            self.comprehension(surprises, false)?;
-            self.names.truncate(mark);
-            self.expect(END)?;
-            return Ok(self.make(What::Other, start));
-        }
-        let list = self.rest_of_list(first, END)?;
-        Ok(self.end_list(list, What::List, start))
-    }
-
-    /// A dictionary, a set, or a comprehension of one.
-    fn braces(&mut self) -> Outcome<Expression> {
-        const END: u32 = code_of(b"}");
-        let start = self.lexer.token.start;
-        let mark = self.names.len();
-        self.lexer.advance()?;
-        let mut is_dict = None;
-        let mut count = 0;
-        while !self.is(END) {
-            let surprises = self.surprises();
-            let is_pair;
-            let mut may_be_element = true;
-            if self.accept(STARS)? {
-                self.binary(OR)?;
-                is_pair = true;
-                may_be_element = false;
-            } else {
-                let key = self.star_expression(true)?;
-                may_be_element &= key.what != What::Starred;
-                is_pair = self.is(COLON) && key.what != What::Starred;
-                if is_pair {
-                    if self.surprises() != surprises {
-                        self.lexer.doubt(); // a key cannot be named
-                    }
-                    self.lexer.advance()?;
-                    self.expression()?;
-                }
-            }
-            self.names.truncate(mark);
-            if *is_dict.get_or_insert(is_pair) != is_pair {
-                return Err(Refusal);
-            }
-            if self.begins_comprehension() {
-                if count > 0 || !may_be_element {
-                    return Err(Refusal);
-                }
-                self.comprehension(surprises, false)?;
-                break;
-            }
-            count += 1;
-            if !self.accept(COMMA)? {
-                break;
-            }
-        }
-        self.names.truncate(mark);
-        self.expect(END)?;
-        Ok(self.make(What::Other, start))
-    }
-
-    fn rest_of_list(&mut self, first: Expression, end: u32) -> Outcome<Parts> {
-        let mut parts = self.begin_list(&first);
-        while self.accept(COMMA)? {
-            if self.is(end) {
-                break;
-            }
-            let part = self.star_expression(true)?;
-            self.add_part(&mut parts, &part)?;
-        }
-        self.expect(end)?;
-        Ok(parts)
-    }
-
-    fn begin_list(&self, first: &Expression) -> Parts {
-        Parts {
-            are_targets: first.is_target,
-            are_deletable: first.is_deletable,
-            count: 1,
-            starred: u32::from(first.what == What::Starred),
-        }
-    }
-
-    fn add_part(&mut self, parts: &mut Parts, part: &Expression) -> Outcome<()> {
-        parts.are_targets &= part.is_target;
-        parts.are_deletable &= part.is_deletable;
-        parts.count += 1;
-        if part.what == What::Starred {
-            parts.starred += 1;
-            if parts.count > 200 {
-                self.lexer.doubt();
-            }
-        }
-        Ok(())
-    }
-
-    fn end_list(&self, parts: Parts, what: What, start: usize) -> Expression {
-        let mut list = self.make(what, start);
-        list.is_target = parts.are_targets && parts.starred < 2;
-        list.is_deletable = parts.are_deletable;
-        list
-    }
-
-    /// What `for` and `as` bind: `a`, `a.b`, `a[b]`, `(a, *b)`.
-    pub fn target(&mut self) -> Outcome<Expression> {
-        let found = self.primary()?;
-        if found.is_target { Ok(found) } else { Err(Refusal) }
-    }
-
-    /// What `for` binds, up to `in`.
-    pub fn targets(&mut self) -> Outcome<()> {
-        let mut starred = 0;
-        let mut count = 0;
-        let mut has_comma = false;
-        loop {
-            if self.accept(STAR)? {
-                starred += 1;
-            }
-            self.target()?;
-            count += 1;
-            if !self.accept(COMMA)? {
-                break;
-            }
-            has_comma = true;
-            if self.is_word(b"in") {
-                break;
-            }
-        }
-        if starred > 1 || (starred > 0 && !has_comma) {
-            return Err(Refusal);
-        }
-        if starred > 0 && count > 200 {
-            self.lexer.doubt();
-        }
-        Ok(())
-    }
-
-    pub fn begins_comprehension(&self) -> bool {
-        self.is_word(b"for") || self.is_word(b"async")
-    }
-
-    /// How many surprises there were, to know later whether there are more.
-    pub fn surprises(&self) -> Surprises {
-        self.surprises
-    }
-
-    /// From `for` on; `surprises` is how many there were before its element.
-    pub fn comprehension(&mut self, surprises: Surprises, is_generator: bool) -> Outcome<()> {
-        if self.surprises.yields != surprises.yields {
-            self.lexer.doubt();
-        }
-        let mut bound = Vec::new();
-        self.comprehensions += 1;
-        while self.begins_comprehension() {
-            if self.accept_word(b"async")? && (!self.is_async || self.lambdas > 0) && !is_generator {
-                self.lexer.doubt();
-            }
-            self.expect_word(b"for")?;
-            let mark = self.names.len();
-            self.targets()?;
-            bound.extend(self.names.drain(mark..));
-            self.expect_word(b"in")?;
-            self.iterables += 1;
-            self.binary(1)?;
-            self.iterables -= 1;
-            while self.accept_word(b"if")? {
-                self.binary(1)?;
-            }
-        }
-        self.comprehensions -= 1;
-        // A name that `:=` binds is one of the function around, and no variable of this.
-        let is_bound = |name: &(usize, usize)| bound.iter().any(|one| self.slice(*one) == self.slice(*name));
-        if self.named.len() > surprises.named
-            && (self.is_class || self.named[surprises.named..].iter().any(is_bound))
-        {
-            self.lexer.doubt();
-        }
-        Ok(())
-    }
-
     /// `yield`, `yield a, b` or `yield from a`.
     pub fn yield_expression(&mut self) -> Outcome<()> {
         self.lexer.advance()?;
@@ -809,27 +564,8 @@ impl<'a> Parser<'a> {
 /// How many `yield` and `:=` were read.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Surprises {
-    yields: u32,
-    named: usize,
-}
-
-/// What is known of the parts of a tuple or a list so far.
-struct Parts {
-    are_targets: bool,
-    are_deletable: bool,
-    count: u32,
-    starred: u32,
-}
-
-/// Whether nothing is between quotes, lines that go on aside.
-fn is_empty_text(quoted: &[u8], is_raw: bool) -> bool {
-    let width = if quoted.len() >= 6 && quoted[1] == quoted[0] { 3 } else { 1 };
-    let inside = &quoted[width..quoted.len() - width];
-    inside.is_empty()
-        || !is_raw
-            && inside[0] == b'\\'
-            && inside.iter().all(|byte| matches!(byte, b'\\' | b'\n' | b'\r'))
-            && !contains(inside, b"\\\\")
+    pub yields: u32,
+    pub named: usize,
 }
 
 pub fn may_import(function: &[u8]) -> bool {

@@ -12,7 +12,7 @@ pub struct Import<'a> {
     level: u32,
     names: Vec<&'a [u8]>,
     line: u32,
-    pub is_optional: bool,
+    is_optional: bool,
     is_typing: bool,
     is_deferred: bool,
     /// Made by a call: of which function, and of what that is an attribute.
@@ -55,7 +55,7 @@ pub struct Facts<'a> {
     pub doubts: Vec<(usize, usize)>,
     /// The minor version of Python 3 that the syntax may need; 0 for an old one.
     pub needs: u8,
-    pub imports: Vec<Import<'a>>,
+    imports: Vec<Import<'a>>,
     /// Imports inside of functions.
     inner_imports: Vec<Import<'a>>,
     bound: Vec<(&'a [u8], u32)>,
@@ -95,12 +95,25 @@ impl<'a> Facts<'a> {
         if around.is_deferred { &mut self.inner_imports } else { &mut self.imports }.push(found);
     }
 
+    /// How many imports there are, at the top level and in functions.
+    pub fn count_imports(&self) -> (usize, usize) {
+        (self.imports.len(), self.inner_imports.len())
+    }
+
+    /// What was imported between two counts may fail.
+    pub fn make_optional(&mut self, first: (usize, usize), last: (usize, usize)) {
+        let outer = self.imports[first.0..last.0].iter_mut();
+        let inner = self.inner_imports[first.1..last.1].iter_mut();
+        outer.chain(inner).for_each(|import| import.is_optional = true);
+    }
+
     /// Apply a change of `__all__`; None for one that nobody can follow.
     pub fn change_exported(&mut self, change: Option<Change<'a>>, line: u32) {
-        let Some((verb, strings)) = change else { return };
-        let exported = self
-            .exported
-            .get_or_insert(Exported { names: Vec::new(), is_complete: true, line });
+        let Some((verb, strings)) = change else {
+            return;
+        };
+        let exported =
+            self.exported.get_or_insert(Exported { names: Vec::new(), is_complete: true, line });
         let words = match strings {
             Strings::Known(words) => words,
             Strings::Computed => {

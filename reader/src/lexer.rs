@@ -80,7 +80,7 @@ pub struct Lexer<'a> {
     /// Strings and numbers that the compiler may refuse.
     pub doubts: Vec<(usize, usize)>,
     /// The token that is being read is doubtful.
-    doubts_next: bool,
+    pub doubts_next: bool,
     /// Names that are `__version__`.
     pub versions: u32,
     /// The oldest minor version of Python 3 that may read this.
@@ -93,8 +93,6 @@ pub struct Lexer<'a> {
 /// The tokenizer of Python takes 100 and 200.
 const MAX_INDENTS: usize = 90;
 const MAX_DEPTH: u32 = 90;
-/// More digits than this, and Python may not take the number.
-const MAX_DIGITS: usize = 4000;
 
 impl<'a> Lexer<'a> {
     pub fn new(text: &'a [u8]) -> Self {
@@ -157,7 +155,11 @@ impl<'a> Lexer<'a> {
     #[inline]
     pub fn peek(&self, ahead: usize) -> u8 {
         let at = self.at + ahead;
-        if at < self.limit { self.text[at] } else { 0 }
+        if at < self.limit {
+            self.text[at]
+        } else {
+            0
+        }
     }
 
     pub fn slice(&self, start: usize, end: usize) -> &'a [u8] {
@@ -183,9 +185,7 @@ impl<'a> Lexer<'a> {
         self.last_end = self.token.end;
         if self.token.is_doubtful {
             match self.token.kind {
-                Kind::Text | Kind::Number => {
-                    self.doubts.push((self.token.start, self.token.end))
-                }
+                Kind::Text | Kind::Number => self.doubts.push((self.token.start, self.token.end)),
                 _ => self.is_doubtful = true,
             }
         }
@@ -222,7 +222,7 @@ impl<'a> Lexer<'a> {
         self.token = Token { kind, code, start, end: self.at, line: self.line, is_doubtful };
     }
 
-    fn skip_line_end(&mut self) -> Outcome<()> {
+    pub fn skip_line_end(&mut self) -> Outcome<()> {
         if self.peek(0) == b'\r' {
             if self.peek(1) != b'\n' {
                 return Err(Refusal); // the line end of old Macs
@@ -360,74 +360,6 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    fn read_digits(&mut self, is_digit: fn(u8) -> bool) -> Outcome<()> {
-        loop {
-            if !is_digit(self.peek(0)) {
-                return Err(Refusal);
-            }
-            while is_digit(self.peek(0)) {
-                self.at += 1;
-            }
-            if self.peek(0) != b'_' {
-                return Ok(());
-            }
-            self.at += 1;
-        }
-    }
-
-    fn read_number(&mut self, start: usize) -> Outcome<()> {
-        let is_digit: fn(u8) -> bool = |byte| byte.is_ascii_digit();
-        let base = if self.peek(0) == b'0' { self.peek(1) | 0x20 } else { 0 };
-        if matches!(base, b'x' | b'o' | b'b') {
-            self.at += 2;
-            if self.peek(0) == b'_' {
-                self.at += 1;
-            }
-            self.read_digits(match base {
-                b'x' => |byte| byte.is_ascii_hexdigit(),
-                b'o' => |byte| matches!(byte, b'0'..=b'7'),
-                _ => |byte| matches!(byte, b'0' | b'1'),
-            })?;
-        } else {
-            let mut is_whole = true;
-            if self.peek(0) != b'.' {
-                self.read_digits(is_digit)?;
-            }
-            let whole = self.slice(start, self.at);
-            if self.peek(0) == b'.' {
-                is_whole = false;
-                self.at += 1;
-                if is_digit(self.peek(0)) {
-                    self.read_digits(is_digit)?;
-                }
-            }
-            if self.peek(0) | 0x20 == b'e' {
-                let sign = usize::from(matches!(self.peek(1), b'+' | b'-'));
-                if is_digit(self.peek(1 + sign)) {
-                    is_whole = false;
-                    self.at += 1 + sign;
-                    self.read_digits(is_digit)?;
-                }
-            }
-            if self.peek(0) | 0x20 == b'j' {
-                is_whole = false;
-                self.at += 1;
-            }
-            let is_zero = whole.iter().all(|byte| matches!(byte, b'0' | b'_'));
-            if is_whole && whole.starts_with(b"0") && !is_zero {
-                return Err(Refusal);
-            }
-            if self.at - start > MAX_DIGITS {
-                self.doubts_next = true;
-            }
-        }
-        if matches!(self.peek(0), b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'_' | 0x80..) {
-            return Err(Refusal);
-        }
-        self.set(Kind::Number, 0, start);
-        Ok(())
-    }
-
     fn read_operator(&mut self, start: usize) -> Outcome<()> {
         let (first, second, third) = (self.peek(0), self.peek(1), self.peek(2));
         let length = match (first, second, third) {
@@ -460,92 +392,6 @@ impl<'a> Lexer<'a> {
         self.set(Kind::Operator, code_of(self.slice(start, self.at)), start);
         Ok(())
     }
-
-    /// A string that begins at `start` with a prefix; the lexer stands on its quote.
-    fn read_text(&mut self, start: usize, prefix: &[u8]) -> Outcome<()> {
-        let is_raw = prefix.iter().any(|byte| byte | 0x20 == b'r');
-        let is_bytes = prefix.iter().any(|byte| byte | 0x20 == b'b');
-        let is_known = match prefix {
-            [] => true,
-            [one] => matches!(one | 0x20, b'r' | b'b' | b'u' | b'f'),
-            [one, two] => {
-                let pair = [one | 0x20, two | 0x20];
-                matches!(&pair, b"br" | b"rb" | b"fr" | b"rf")
-            }
-            _ => false,
-        };
-        if !is_known {
-            return Err(Refusal);
-        }
-        let quote = self.peek(0);
-        let is_long = self.peek(1) == quote && self.peek(2) == quote;
-        self.at += if is_long { 3 } else { 1 };
-        let first_line = self.line;
-        loop {
-            if self.at >= self.limit {
-                return Err(Refusal);
-            }
-            let byte = self.text[self.at];
-            match byte {
-                b'\\' => self.read_escape(is_raw, is_bytes)?,
-                b'\n' | b'\r' => {
-                    if !is_long {
-                        return Err(Refusal);
-                    }
-                    self.skip_line_end()?;
-                }
-                0 => return Err(Refusal),
-                _ if byte == quote => {
-                    if !is_long {
-                        self.at += 1;
-                        break;
-                    }
-                    if self.peek(1) == quote && self.peek(2) == quote {
-                        self.at += 3;
-                        break;
-                    }
-                    self.at += 1;
-                }
-                _ => {
-                    if is_bytes && byte >= 0x80 {
-                        self.doubts_next = true;
-                    }
-                    self.at += 1;
-                }
-            }
-        }
-        self.set(Kind::Text, 0, start);
-        self.token.line = first_line;
-        Ok(())
-    }
-
-    fn read_escape(&mut self, is_raw: bool, is_bytes: bool) -> Outcome<()> {
-        if self.fields > 0 {
-            return Err(Refusal); // before Python 3.12 no backslash is allowed there
-        }
-        let next = self.peek(1);
-        self.at += 1;
-        if matches!(next, b'\n' | b'\r') {
-            return self.skip_line_end();
-        }
-        if self.at >= self.limit || next == 0 {
-            return Err(Refusal);
-        }
-        self.at += 1;
-        if !is_raw {
-            let digits = match next {
-                b'x' => 2,
-                b'u' if !is_bytes => 4,
-                b'U' if !is_bytes => 8,
-                _ => 0,
-            };
-            let is_complete = (0..digits).all(|ahead| self.peek(ahead).is_ascii_hexdigit());
-            if !is_complete || digits == 8 || (next == b'N' && !is_bytes) {
-                self.doubts_next = true;
-            }
-        }
-        Ok(())
-    }
 }
 
 fn is_keyword(word: &[u8]) -> bool {
@@ -557,10 +403,7 @@ fn is_keyword(word: &[u8]) -> bool {
             word,
             b"False" | b"async" | b"await" | b"break" | b"class" | b"raise" | b"while" | b"yield"
         ),
-        6 => matches!(
-            word,
-            b"assert" | b"except" | b"global" | b"import" | b"lambda" | b"return"
-        ),
+        6 => matches!(word, b"assert" | b"except" | b"global" | b"import" | b"lambda" | b"return"),
         7 => word == b"finally",
         8 => matches!(word, b"continue" | b"nonlocal"),
         _ => false,

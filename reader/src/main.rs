@@ -10,10 +10,18 @@
 #![forbid(unsafe_code)]
 
 mod arguments;
+mod assignments;
+mod collections;
+mod compound;
 mod expressions;
 mod facts;
+mod imports;
 mod lexer;
+mod literals;
+mod scopes;
+mod simple;
 mod statements;
+mod strings;
 mod texts;
 
 use std::io::{self, BufRead, Read, Write};
@@ -125,7 +133,8 @@ fn declares_utf8(line: &[u8]) -> bool {
         }
         let name = rest[WORD.len() + 1..].iter().skip_while(|byte| matches!(byte, b' ' | b'\t'));
         let name: Vec<u8> = name.take(6).copied().collect();
-        let is_end = |byte: &u8| !byte.is_ascii_alphanumeric() && !matches!(byte, b'-' | b'_' | b'.');
+        let is_end =
+            |byte: &u8| !byte.is_ascii_alphanumeric() && !matches!(byte, b'-' | b'_' | b'.');
         name.starts_with(b"utf-8") && name.get(5).map_or(true, is_end)
     })
 }

@@ -12,7 +12,9 @@ pub type Change<'a> = (u8, Strings<'a>);
 
 /// Whether a word, which is not empty, is in a text.
 pub fn contains(text: &[u8], word: &[u8]) -> bool {
-    let Some((first, rest)) = word.split_first() else { return true };
+    let Some((first, rest)) = word.split_first() else {
+        return true;
+    };
     let mut at = 0;
     while let Some(found) = text[at..].iter().position(|byte| byte == first) {
         at += found + 1;
@@ -85,7 +87,8 @@ pub fn strings_of(text: &[u8]) -> Strings<'_> {
     let outcome = match scan.next() {
         Part::Text(_) => {
             scan.at = start;
-            scan.items(0, &mut words).and_then(|commas| if commas > 0 { Ok(()) } else { Err(false) })
+            scan.items(0, &mut words)
+                .and_then(|commas| if commas > 0 { Ok(()) } else { Err(false) })
         }
         Part::Unsure => Err(true),
         _ => {
@@ -202,8 +205,8 @@ impl<'a> Scan<'a> {
             if byte == b'\\' {
                 self.at += 1;
             }
-            let is_end = byte == quote
-                && (!is_long || (self.peek(1) == quote && self.peek(2) == quote));
+            let is_end =
+                byte == quote && (!is_long || (self.peek(1) == quote && self.peek(2) == quote));
             if is_end {
                 let value = &self.text[start..self.at];
                 self.at += width;
@@ -248,7 +251,11 @@ impl<'a> Scan<'a> {
         self.at = place;
         let count = words.len();
         let commas = self.items(b')', words)?;
-        if commas == 0 && words.len() > count { Err(false) } else { Ok(()) }
+        if commas == 0 && words.len() > count {
+            Err(false)
+        } else {
+            Ok(())
+        }
     }
 
     /// Strings up to a bracket (0: up to the end); returns how many commas there were.

@@ -15,9 +15,7 @@ import pytest
 from tests.check.samples import PROJECTS, code
 from tests.conftest import CommandResult
 from twofold.check import check_project, find_build_errors
-from twofold.check.facts.compiling import SourceFile
 from twofold.check.facts.processes import Call
-from twofold.check.facts.text_scan import TextScan
 from twofold.check.rule_table import BY_CODE
 from twofold_build.archive import to_content
 from twofold_build.pyproject import read_project
@@ -140,13 +138,14 @@ def test_contents_that_were_read_already_are_not_read_again(project: Callable[..
 def test_many_new_modules_are_read_by_several_processes(
     project: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("twofold.check.facts.compiling.PARALLEL_BYTES", 1000)
+    monkeypatch.setattr("twofold.check.facts.store.PARALLEL_BYTES", 1000)
+    monkeypatch.setattr("twofold.check.facts.reader.find_reader", lambda: None)
     many = {f"src/pkg/m{number}.py": f"x = {number}\n" * 30 for number in range(40)}
     root = project({**many, "src/pkg/m7.py": "x = (1"})
     assert [f.where for f in find_build_errors(root, read_project(root))] == ["src/pkg/m7.py:1"]
 
 
-def test_errors_are_the_same_where_other_processes_search_and_check(
+def test_errors_are_the_same_with_and_without_the_reader(
     project: Callable[..., Path], own_cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     many = {f"src/pkg/m{number}.py": f"x = {number}\n" * 30 for number in range(40)}
@@ -158,8 +157,9 @@ def test_errors_are_the_same_where_other_processes_search_and_check(
         "src/pkg/m12.py": "try:\n    pass\nexcept* ValueError:\n    for x in y:\n        pass\n",
     }
     root = project({**many, **wrong})
-    alone = find_build_errors(root, read_project(root))
-    assert [(f.where, f.code) for f in alone] == [
+    monkeypatch.setattr("twofold.check.facts.reader.READER_BYTES", 0)
+    found = find_build_errors(root, read_project(root))
+    assert [(f.where, f.code) for f in found] == [
         ("src/pkg/m10.py:1", "TF105"),
         ("src/pkg/m12.py:1", "TF108"),
         ("src/pkg/m7.py:1", "TF101"),
@@ -167,24 +167,8 @@ def test_errors_are_the_same_where_other_processes_search_and_check(
         ("src/pkg/m9.py:1", "TF201"),
     ]
     shutil.rmtree(own_cache)
-    monkeypatch.setattr("twofold.check.facts.compiling.RUFF_BYTES", 0)
-    monkeypatch.setattr("twofold.check.facts.text_scan.SCAN_BYTES", 0)
-    monkeypatch.setattr("twofold.check.facts.processes.count_processors", lambda: 2)
-    assert find_build_errors(root, read_project(root)) == alone
-
-
-def test_of_a_module_that_changed_a_scan_knows_nothing(tmp_path: Path) -> None:
-    plain, changed = tmp_path / "a.py", tmp_path / "b.py"
-    plain.write_bytes(b"x = 1\n")
-    changed.write_bytes(b"x = 2\n")
-    files = {
-        to_content(b"x = 1\n").sha256.hex(): SourceFile(b"x = 1\n", str(plain)),
-        to_content(b"x = 3\n").sha256.hex(): SourceFile(b"x = 3\n", str(changed)),
-        to_content(b"gone").sha256.hex(): SourceFile(b"gone", str(tmp_path / "c.py")),
-    }
-    scan = TextScan(files)
-    assert [scan.surprises_ruff(digest) for digest in files] == [False, None, None]
-    assert [scan.may_hold_secret(digest) for digest in files] == [False, True, True]
+    monkeypatch.setattr("twofold.check.facts.reader.find_reader", lambda: None)
+    assert find_build_errors(root, read_project(root)) == found
 
 
 _UNGUARDED = """
@@ -192,8 +176,8 @@ import os, sys
 print("runs")
 from pathlib import Path
 from twofold.check import check_project
-from twofold.check.facts import compiling, processes, store
-compiling.PARALLEL_BYTES = store.PARALLEL_BYTES = 1000
+from twofold.check.facts import processes, store
+store.PARALLEL_BYTES = 1000
 processes.count_processors = lambda: 2
 print(processes.Call(os.getpid).result() != os.getpid())
 print([f.where for f in check_project(Path(sys.argv[1])) if f.is_error])

@@ -1,24 +1,31 @@
-"""A build reads modules from their text where it can: it must find what the whole trees show."""
+"""The compiled reader says of modules what Python's compiler and the whole trees say."""
 
 from __future__ import annotations
 
 import email
 import json
+import os
 import random
+import re
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.check.samples import PROJECTS
 from twofold.check import check_project, find_build_errors
-from twofold.check.facts import compiling
-from twofold.check.facts.compiling import SourceFile, SyntaxCheck, find_mistake
+from twofold.check.facts import reader
+from twofold.check.facts.compiling import find_mistake
 from twofold.check.facts.model import Facts
 from twofold.check.facts.parse import parse_valid
 from twofold.check.facts.quick import QuickFacts, read_quick_facts
+from twofold.check.facts.reader import Reading
+from twofold.check.facts.store import read_all_quick_facts
 from twofold.check.rule_table import BY_CODE
+from twofold.check.rules import secrets
 from twofold_build.pyproject import read_project
 
 #: Each holds something that text may show wrongly.
@@ -108,54 +115,172 @@ MODULES = {
 }
 
 
-def list_differences(source: bytes) -> list[str]:
-    """What text and tree say differently of a module that compiles."""
-    full, quick = parse_valid(source), read_quick_facts(source, 5)
-    if isinstance(quick, Facts):
-        return []
-    found = [
+def read(sources: list[bytes], words: tuple[str, ...] = ()) -> list[Any]:
+    """The reader's answers."""
+    answers = Reading(sources, words).finish()
+    if answers is None:
+        pytest.skip("twofold-reader is not installed: it is built where cargo is")
+    return answers
+
+
+def list_differences(sources: list[bytes]) -> dict[bytes, list[str]]:
+    """What the reader and Python say differently of modules, those that it leaves alone aside."""
+    found = {}
+    for source, answer in zip(sources, read(sources), strict=True):
+        if answer is not None and (wrong := compare_answer(source, answer)):
+            found[source] = wrong
+    return found
+
+
+def compare_answer(source: bytes, answer: list[Any]) -> list[str]:
+    quick = read_quick_facts(source, answer, 5, is_valid=False)
+    mistake = find_mistake(source)
+    if mistake is not None or isinstance(quick, Facts):
+        return [] if quick.mistake == mistake else [f"accepted: {mistake}"]
+    full = parse_valid(source)
+    different = [
         name
         for name in ("exported", "is_open", "is_shared", "version", "assigned_elsewhere", "defined")
         if getattr(full, name) != getattr(quick, name)
     ]
     eager = [[one for one in facts.imports if not one.is_deferred] for facts in (full, quick)]
-    found += ["imports"] if eager[0] != eager[1] or full.imports != quick.all_imports else []
+    different += ["imports"] if eager[0] != eager[1] else []
+    different += ["all imports"] if sorted(full.imports) != sorted(quick.all_imports) else []
     for oldest in range(5, sys.version_info[1] + 1):
-        again = QuickFacts(source, quick._outline, oldest)
+        again = QuickFacts(source, answer[2:], oldest)
         newer = [[one for one in facts.features if one[0] > oldest] for facts in (full, again)]
-        found += [f"features since {oldest}"] if newer[0] != newer[1] else []
-    return found
+        different += [f"features since {oldest}"] if newer[0] != newer[1] else []
+    return different
 
 
-@pytest.mark.parametrize("case", MODULES)
-def test_text_and_tree_show_the_same(case: str) -> None:
-    source = MODULES[case]
-    variants = [source, source.replace("\n", "\r\n"), f"\ufeff{source}", f"\n\n{source}\n"]
-    variants += [f"{source}\n{other}" for other in MODULES.values()]
-    for variant in map(str.encode, variants):
-        if not find_mistake(variant):
-            assert list_differences(variant) == [], variant
+@pytest.fixture(autouse=True)
+def _read_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The reader reads small modules too."""
+    monkeypatch.setattr(reader, "READER_BYTES", 0)
 
 
-def test_text_and_tree_show_the_same_of_damaged_modules() -> None:
+def test_reader_and_tree_show_the_same() -> None:
+    variants = []
+    for source in MODULES.values():
+        variants += [source, source.replace("\n", "\r\n"), f"\ufeff{source}", f"\n\n{source}\n"]
+        variants += [f"{source}\n{other}" for other in MODULES.values()]
+    encoded = [variant.encode() for variant in variants]
+    assert list_differences(encoded) == {}
+    assert sum(answer is not None for answer in read(encoded)) > 0.9 * len(encoded)
+
+
+def test_reader_and_tree_show_the_same_of_damaged_modules() -> None:
     chance = random.Random(12)
     lines = "".join(MODULES.values()).splitlines(keepends=True)
-    compiled = 0
-    for _ in range(600):
-        source = "".join(chance.sample(lines, chance.randrange(1, 7))).encode()
-        if not find_mistake(source):
-            compiled += 1
-            assert list_differences(source) == [], source
-    assert compiled > 50
+    sources = ["".join(chance.sample(lines, chance.randrange(1, 7))).encode() for _ in range(900)]
+    assert list_differences(sources) == {}
+    assert sum(answer is not None for answer in read(sources)) > 50
 
 
-def test_text_and_tree_show_the_same_of_real_modules() -> None:
+#: Tokens that are put into statements, wherever they make sense or not.
+TOKENS = """
+( ) [ ] { } , : ; = == := * ** / . ... -> @ + - | ~ ! not in is and if else for async await yield
+return global nonlocal lambda del pass break None a b __debug__ f'{a}' f'{a!r:>{b}}' 'x' b'y' 1 0x1
+1.5 1j 01 *args **kw case match type except* # é
+"""
+
+
+def damage(text: str, chance: random.Random) -> str:
+    """Some statements, with tokens taken out, doubled, exchanged and put in."""
+    tokens = re.findall(r"\s+|\w+|\W", text) or [""]
+    for _ in range(chance.randrange(1, 4)):
+        place, other = chance.randrange(len(tokens)), chance.randrange(len(tokens))
+        change = chance.randrange(4)
+        if change == 0:
+            tokens[place] = ""
+        elif change == 1:
+            tokens[place], tokens[other] = tokens[other], tokens[place]
+        else:
+            tokens.insert(
+                place, f" {chance.choice(TOKENS.split())} " if change == 2 else tokens[other]
+            )
+    return "".join(tokens)
+
+
+def damage_many(seed: int, count: int) -> list[bytes]:
+    chance = random.Random(seed)
+    statements = [*MODULES.values(), *REFUSED]
+    frames = ("{}", "def f(x):\n    {}", "async def f(x):\n    {}", "class C:\n    {}")
+    made = []
+    for _ in range(count):
+        text = chance.choice(statements)
+        frame = chance.choice(frames)
+        inner = text.replace("\n", "\n    ") if "    " in frame else text
+        made.append(damage(frame.format(inner), chance).encode())
+    return made
+
+
+def test_the_reader_takes_nothing_that_the_compiler_refuses() -> None:
+    sources = [text.encode() for text in REFUSED]
+    assert list_differences(sources) == {}
+    assert list_differences(damage_many(1, 1500)) == {}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(2, 12))
+def test_the_reader_takes_nothing_of_many_that_the_compiler_refuses(seed: int) -> None:
+    assert list_differences(damage_many(seed, 20_000)) == {}
+
+
+def test_reader_and_tree_show_the_same_of_real_modules() -> None:
     folder = Path(email.__file__).parent
-    # Older Pythons have form feeds in them, which the text is not read with.
-    sources = [path.read_bytes().replace(b"\f", b"") for path in sorted(folder.glob("[a-h]*.py"))]
-    assert [list_differences(source) for source in sources] == [[]] * len(sources)
-    plain = sum(isinstance(read_quick_facts(source, 11), QuickFacts) for source in sources)
-    assert plain > 0.9 * len(sources)
+    sources = [path.read_bytes() for path in sorted(folder.glob("[a-h]*.py"))]
+    assert list_differences(sources) == {}
+    assert all(answer is not None and len(answer) > 2 for answer in read(sources))
+
+
+@pytest.mark.slow
+def test_reader_and_tree_show_the_same_of_the_standard_library() -> None:
+    folder = Path(os.__file__).parent
+    paths = sorted(path for path in folder.rglob("*.py") if "site-packages" not in path.parts)
+    sources = [path.read_bytes() for path in paths]
+    assert list_differences(sources) == {}
+    valid = [one for one in zip(sources, read(sources), strict=True) if not find_mistake(one[0])]
+    assert sum(answer is not None for _, answer in valid) > 0.97 * len(valid)
+
+
+def test_the_reader_says_whether_a_word_is_in_a_module() -> None:
+    answers = read([b"x = 'AKIA'", b"x = 'AKI A'", b"x = (1"], ("AKIA", "sk-"))
+    assert [answer and answer[1] for answer in answers] == [1, 0, None]
+
+
+def test_every_form_of_a_secret_has_one_of_the_words() -> None:
+    looked_for = {letter for letter, _, _ in secrets._FORMS}
+    for letter, look in secrets._LOOKS.items():
+        found = [word for word in secrets.SIGNS if look.search(word.encode())]
+        assert found, letter
+        looked_for.discard(letter)
+    assert not looked_for
+    assert all(
+        any(look.search(w.encode()) for look in secrets._LOOKS.values()) for w in secrets.SIGNS
+    )
+
+
+@pytest.mark.parametrize(
+    "body", ["x = (", "[" * 40 + "]" * 40 + "\n", "def f():\n", "if x:\n ", "\n"]
+)
+def test_the_reader_takes_linear_time(body: str) -> None:
+    def seconds(times: int) -> float:
+        started = time.perf_counter()
+        read([(body * times).encode()])
+        return time.perf_counter() - started
+
+    assert seconds(200_000) < 5
+
+
+def test_an_answer_that_is_none_is_done_without(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another program in its place, one that ends at once, and none."""
+    sources = [b"import a\n", b"x = (1"]
+    for program in (sys.executable, "/bin/false", None, str(Path(__file__))):
+        monkeypatch.setattr(reader, "find_reader", lambda program=program: program)
+        read_facts = read_all_quick_facts(sources, 11)
+        assert [bool(facts.mistake) for facts in read_facts] == [False, True]
+        assert [found.module for found in read_facts[0].imports] == ["a"]
 
 
 def compare_findings(root: Path) -> None:
@@ -189,7 +314,7 @@ def test_a_build_finds_the_errors_of_a_full_check_in_damaged_code(
     compare_findings(project(files))
 
 
-#: What the compiler refuses, and ruff lets pass in part.
+#: What the compiler refuses, though much of it is right by the grammar.
 REFUSED = (
     "x = (1",
     "return 1",
@@ -216,28 +341,3 @@ REFUSED = (
     "def f():\n    from a import *",
     "x = '\\xz'",
 )
-
-
-def test_ruff_and_the_compiler_find_the_same_mistakes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    files = {}
-    for number, text in enumerate([*REFUSED, *MODULES.values(), "x = 1  # noqa\nif y"]):
-        path = tmp_path / f"m{number}.py"
-        path.write_bytes(text.encode())
-        files[path.name] = SourceFile(text.encode(), str(path))
-    alone = SyntaxCheck(files).finish()
-    monkeypatch.setattr(compiling, "RUFF_BYTES", 0)
-    check = SyntaxCheck(files)
-    assert check._ruff is not None
-    assert check.finish() == alone
-    assert all(f"m{number}.py" in alone for number in range(len(REFUSED)))
-
-
-def test_a_file_that_changes_while_ruff_reads_it_is_compiled(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = tmp_path / "m.py"
-    path.write_text("x = 1\n", encoding="utf-8")
-    monkeypatch.setattr(compiling, "RUFF_BYTES", 0)
-    assert set(SyntaxCheck({"m": SourceFile(b"x = (1\n", str(path))}).finish()) == {"m"}
