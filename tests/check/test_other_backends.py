@@ -355,14 +355,25 @@ def test_a_key_in_the_tests_of_an_sdist_warns_and_a_token_there_is_an_error(
     assert sorted(errors(root)) == sorted(("TF201", path) for path in real)
 
 
-@pytest.mark.parametrize("name", ["__version__.txt", "pkg/VERSION"])
-def test_a_version_file_that_is_missing_is_a_finding(name: str, tmp_path: Path) -> None:
-    toml = with_backend(
-        "setuptools.build_meta", f'[tool.setuptools.dynamic]\nversion = {{file = "{name}"}}\n'
-    ).replace('version = "1.0.0"', 'dynamic = ["version"]')
+@pytest.mark.parametrize(
+    ("backend", "table", "name"),
+    [
+        ("setuptools.build_meta", "setuptools.dynamic]\nversion.file = '", "__version__.txt"),
+        ("setuptools.build_meta", "setuptools.dynamic]\nversion.file = '", "pkg/VERSION"),
+        ("setuptools.build_meta", "setuptools.dynamic]\nversion.attr = 'pkg.gone.V", "pkg.gone"),
+        ("hatchling.build", "hatch.version]\npath = '", "pkg/about.py"),
+        ("hatchling.build", "hatch.version]\nsource = 'code'\npath = '", "gone.py"),
+        ("pdm.backend", "pdm.version]\nsource = 'file'\npath = '", "pkg/version.py"),
+    ],
+)
+def test_a_version_file_that_is_missing_is_a_finding(
+    backend: str, table: str, name: str, tmp_path: Path
+) -> None:
+    line = f"[tool.{table}{'' if name in table else name}'\n"
+    toml = with_backend(backend, line).replace('version = "1.0.0"', 'dynamic = ["version"]')
     (found,) = findings(write(tmp_path, {**GOOD, "pyproject.toml": toml}))
     assert not found.is_error, "setuptools builds 0.0.0"
-    assert name in found.message and found.hint and found.code == "TF004"
+    assert f"'{name}'" in found.message and found.hint and found.code == "TF004"
     assert found.where.startswith("pyproject.toml")
 
 

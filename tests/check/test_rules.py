@@ -212,6 +212,21 @@ def test_import_names_that_packaging_refuses_are_mistakes(
     assert all("[project] import-names" in finding.where and finding.hint for finding in found)
 
 
+@pytest.mark.parametrize(
+    "keys",
+    [
+        'import-names = ["pkg."]',
+        'import-names = ["pkg..a"]',
+        'import-names = ["pkg ; private"]\nimport-namespaces = ["pkg"]',
+    ],
+)
+def test_one_mistake_in_import_names_is_reported_once(
+    keys: str, project: Callable[..., Path]
+) -> None:
+    found = check_project(project({}, {"dependencies = []": keys}))
+    assert [finding.code for finding in found] == ["TF011"]
+
+
 def test_import_names_with_their_parents_are_taken(project: Callable[..., Path]) -> None:
     names = 'import-names = ["pkg", "a.b ; private"]\nimport-namespaces = ["a"]'
     there = '[tool.twofold]\nmodules = ["pkg", "a"]\n[project]'
@@ -230,6 +245,26 @@ def test_a_negated_glob_is_a_mistake(key: str, project: Callable[..., Path]) -> 
     line = f'[tool.twofold]\n{key} = ["**/tests/*", "!**/tests/kept/"]{end}\n[project]'
     found = check_project(project({"src/pkg/tests/x.py": ""}, {"[project]": line}))
     assert any("'!'" in finding.message and finding.place[1] for finding in found)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message", "hint"),
+    [
+        ('exclude = ["a.{c,h}"]', "alternatives in braces", "one pattern for each"),
+        ('exclude = ["[^a].c"]', "'^'", "relative to"),
+        ('exclude = ["!kept"]', "'!'", "one by one"),
+        ('check = {allow = ["!kept"]}', "'!'", "one by one"),
+        ('version = {from = "module", path = "../v.py"}', "leaves the project", "name a file"),
+    ],
+)
+def test_a_pattern_with_another_meaning_is_one_mistake_with_its_own_hint(
+    settings: str, message: str, hint: str, project: Callable[..., Path]
+) -> None:
+    replaced = {"[project]": f"[tool.twofold]\n{settings}\n[project]"}
+    if "version" in settings:
+        replaced['version = "1.0.0"'] = 'dynamic = ["version"]'
+    (found,) = check_project(project({}, replaced))
+    assert message in found.message and hint in found.hint and found.place[1]
 
 
 _MEANT = {

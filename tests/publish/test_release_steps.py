@@ -15,7 +15,7 @@ import pytest
 
 from tests.factories.releases import git
 from twofold.cli.workspace import read_declared_of
-from twofold.errors import SubprocessFailed
+from twofold.errors import ProjectErrors, SubprocessFailed
 from twofold.publish.release.changelog import date_unreleased, read_notes
 from twofold.publish.release.git import make_tag
 from twofold.publish.release.steps import Rollback
@@ -307,6 +307,17 @@ def test_every_step_is_undone_when_its_report_cannot_be_printed() -> None:
     with pytest.raises(BrokenPipeError):
         undo.all()
     assert undone == ["build", "version"]
+
+
+@pytest.mark.parametrize("pattern", ["!libs/x", "/libs", ""])
+def test_a_pattern_of_members_that_names_no_folder_here_is_a_mistake(
+    pattern: str, tmp_path: Path
+) -> None:
+    text = f'[tool.twofold.workspace]\nmembers = ["{pattern}"]\n'
+    (tmp_path / "pyproject.toml").write_text(text)
+    with pytest.raises(ProjectErrors) as caught:
+        read_members(tmp_path, read_declared_of)
+    assert [bool(one.hint) for one in caught.value.problems] == [True]
 
 
 def test_members_of_every_backend_come_after_what_they_need(tmp_path: Path) -> None:

@@ -72,10 +72,11 @@ def find_glob_problem(glob: str) -> str:
     if "\0" in glob or "\n" in glob:
         return f"{glob!r} holds a character that file names cannot have"
     if glob.startswith("!"):
-        return (
-            f"'{glob}' begins with '!', which negates nothing here: take the pattern out, and name "
-            "what it brings back in include, or each folder in the patterns before it"
-        )
+        return f"'{glob}' begins with '!', which negates nothing here"
+    if "[^" in glob:
+        return f"'{glob}' has a set with '^', which negates nothing here: write '[!'"
+    if "{" in glob and "," in glob.partition("{")[2].partition("}")[0]:
+        return f"'{glob}' has alternatives in braces, which are letters here"
     if "\\" in glob:
         return f"'{glob}' holds a backslash: write '/'"
     if glob.startswith("/") or glob[1:2] == ":":
@@ -90,6 +91,13 @@ def find_glob_problem(glob: str) -> str:
         except re.error:
             return f"'{glob}' is not a valid pattern"
     return ""
+
+
+def get_glob_hint(glob: str, usual: str) -> str:
+    """Return the hint for a list of globs of which this one is wrong."""
+    if glob.startswith("!"):
+        return "take it out, and name the files that the patterns before it mean one by one"
+    return "write one pattern for each" if "{" in glob else usual
 
 
 def is_plain(text: str) -> bool:

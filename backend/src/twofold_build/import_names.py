@@ -16,11 +16,14 @@ def read_import_names(reader: TableReader, project: Project, diagnostics: Diagno
     """Fill the import names and namespaces of `project` and report every mistake."""
     project.import_names = _read_names(reader, "import-names", diagnostics)
     project.import_namespaces = _read_names(reader, "import-namespaces", diagnostics)
-    for name in set(project.import_names or ()) & set(project.import_namespaces or ()):
+    plain = {_strip_mark(name) for name in project.import_names or ()}
+    for name in project.import_namespaces or ():
+        if _strip_mark(name) not in plain:
+            continue
         diagnostics.add(
-            f"'{name}' is listed as a name and as a namespace (PEP 794)",
+            f"'{_strip_mark(name)}' is listed as a name and as a namespace (PEP 794)",
             "keep one of the two",
-            key="import-names",
+            key="import-namespaces",
             value=name,
         )
     _check_parents(project, diagnostics)
@@ -55,13 +58,18 @@ def _read_names(reader: TableReader, key: str, diagnostics: Diagnostics) -> list
     return listed
 
 
+def _strip_mark(name: str) -> str:
+    return name.partition(";")[0].strip()
+
+
 def _check_parents(project: Project, diagnostics: Diagnostics) -> None:
     """Every parent of an import name must be listed, as a name or as a namespace (PEP 794)."""
     listed = [*(project.import_names or ()), *(project.import_namespaces or ())]
-    plain = {name.partition(";")[0].strip() for name in listed}
+    plain = {_strip_mark(name) for name in listed}
     for name in listed:
-        parent = name.partition(";")[0].strip().rpartition(".")[0]
-        if parent and parent not in plain:
+        parent = _strip_mark(name).rpartition(".")[0]
+        # What is no name at all is reported already.
+        if parent not in plain and is_dotted_name(_strip_mark(name)) and parent:
             plain.add(parent)
             is_name = name in (project.import_names or ())
             diagnostics.add(

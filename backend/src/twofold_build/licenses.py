@@ -83,7 +83,7 @@ def _is_usual(name: str) -> bool:
 def _resolve_patterns(
     value: object, root: str, diagnostics: Diagnostics, key: str = "license-files"
 ) -> list[str]:
-    from twofold_build.globs import Globs, find_glob_problem
+    from twofold_build.globs import Globs, find_glob_problem, get_glob_hint
 
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
         diagnostics.add("must be a list of patterns", 'write license-files = ["LICENSE"]', key=key)
@@ -92,9 +92,8 @@ def _resolve_patterns(
     for pattern in value:
         wrong = find_glob_problem(pattern)
         if wrong:
-            diagnostics.add(
-                wrong, "licence files must be in the project (PEP 639)", key=key, value=pattern
-            )
+            hint = get_glob_hint(pattern, "licence files must be in the project (PEP 639)")
+            diagnostics.add(wrong, hint, key=key, value=pattern)
             continue
         globs = Globs([pattern])
         taken = [

@@ -39,7 +39,8 @@ class Settings:
     `sources` are the folders imports start from ('' is the root), None when not declared;
     `modules` the import names of what is packed, None for automatic discovery. `include` are globs
     of files to include although git ignores them; `exclude` globs of files to leave out everywhere.
-    `placements` are files with a place of their own. `version_from` is 'module', 'git' or '';
+    `placements` are files with a place of their own. `version_from` is 'module', 'git', '' or
+    'unknown' after a mistake in its table;
     `version_path` the file that holds `__version__`; `version_tag` the prefix of git tags.
     `table` is the whole of [tool.twofold].
     """
@@ -151,7 +152,7 @@ class _SettingsReader:
         return value
 
     def get_globs(self, table: dict[str, Any], key: str, name: str) -> list[str]:
-        from twofold_build.globs import find_glob_problem
+        from twofold_build.globs import find_glob_problem, get_glob_hint
 
         value = table.get(key, [])
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
@@ -164,7 +165,7 @@ class _SettingsReader:
             if wrong:
                 self.diagnostics.add(
                     wrong,
-                    "write patterns relative to the project's folder",
+                    get_glob_hint(glob, "write patterns relative to the project's folder"),
                     table=name,
                     key=key,
                     value=glob,
@@ -322,6 +323,7 @@ class _SettingsReader:
             wrong = find_glob_problem(value) if key == "path" and value else ""
             if wrong:
                 self.diagnostics.add(wrong, "name a file inside the project", table=name, key=key)
+                settings.version_from = "unknown"  # reported here
             elif key == "path":
                 settings.version_path = value
             else:

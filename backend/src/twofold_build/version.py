@@ -29,6 +29,8 @@ def find_version(project: Project, diagnostics: Diagnostics) -> str:
         from twofold_build.git_version import read_git_version
 
         written = read_git_version(project.root, settings.version_tag, diagnostics)
+    elif settings.version_from == "unknown":
+        return ""  # why is reported with the settings
     elif project.backend in ("twofold_build", ""):
         diagnostics.add(
             "the version is dynamic, but no source is configured",

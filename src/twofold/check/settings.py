@@ -29,7 +29,7 @@ class CheckSettings:
 
 def read_check_settings(document: dict[str, Any], mistakes: Diagnostics) -> CheckSettings:
     """The table, checked; every mistake is noted and read as empty."""
-    from twofold_build.globs import find_glob_problem
+    from twofold_build.globs import find_glob_problem, get_glob_hint
 
     settings = CheckSettings()
     table: Any = document
@@ -56,7 +56,8 @@ def read_check_settings(document: dict[str, Any], mistakes: Diagnostics) -> Chec
     for glob in settings.allow:
         wrong = find_glob_problem(glob)
         if wrong:
-            mistakes.add(wrong, "name files of the project", table=_TABLE, key="allow", value=glob)
+            hint = get_glob_hint(glob, "name files of the project")
+            mistakes.add(wrong, hint, table=_TABLE, key="allow", value=glob)
     settings.allow = [glob for glob in settings.allow if not find_glob_problem(glob)]
     return settings
 

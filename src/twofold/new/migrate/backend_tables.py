@@ -16,7 +16,7 @@ from twofold.new.migrate.hatch import read_hatch
 from twofold.new.migrate.modules import place_file, select_files, set_modules
 from twofold.new.migrate.setup_cfg import read_setuptools_table
 from twofold.new.migrate.setup_py import is_plain_version
-from twofold.new.migrate.setuptools_settings import set_git_version
+from twofold.new.migrate.setuptools_settings import overlook_missing, set_git_version
 from twofold.new.source_tree import TEST_FOLDERS
 from twofold_build.names import escape_for_filename
 
@@ -54,6 +54,8 @@ def _read_pdm_version(facts: Facts, root: Path, table: Table) -> None:
         facts.propose("version", {"from": "module", "path": table["path"]}, where)
     else:
         facts.mark_unread("version", where)
+        if "path" in table and not (root / table["path"]).is_file():
+            overlook_missing(facts, where, f"the file '{table['path']}'", "pdm builds nothing")
 
 
 def _read_pdm_build(facts: Facts, root: Path, table: Table) -> None:

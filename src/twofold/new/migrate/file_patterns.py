@@ -18,7 +18,7 @@ def convert_globs(facts: Facts, root: Path, setting: str, patterns: Sequence[str
     """Convert gitignore-like patterns to paths from the project's folder."""
     globs = []
     for pattern in patterns:
-        plain = pattern.strip("/").removeprefix("./")
+        plain = pattern.strip("/").removeprefix("./").replace("[^", "[!")
         if setting.endswith("exclude") and _is_deeper(root, pattern):
             globs.append(f"**/{plain}")
         elif (root / plain).is_dir():

@@ -17,7 +17,7 @@ from twofold.new.migrate.file_patterns import convert_globs, fold_folders, list_
 from twofold.new.migrate.modules import place_file, set_modules
 from twofold.new.migrate.schema import validate
 from twofold.new.migrate.setup_py import is_plain_version
-from twofold.new.migrate.setuptools_settings import set_git_version
+from twofold.new.migrate.setuptools_settings import overlook_missing, set_git_version
 
 #: Tables of files with a place of their own -> where twofold-build has them.
 _PLACES = {"force-include": "paths", "shared-data": "data", "shared-scripts": "scripts"}
@@ -82,6 +82,8 @@ def _read_version(facts: Facts, root: Path, table: Table, where: str) -> None:
         facts.propose("version", {"from": "module", "path": table["path"]}, where)
     else:
         facts.mark_unread("version", where)
+        if "path" in table and not (root / table["path"]).is_file():
+            overlook_missing(facts, where, f"the file '{table['path']}'", "hatch builds nothing")
 
 
 #: What hatch replaces in requirements: `{root:uri}`, `{home}`, `{env:NAME}`.

@@ -95,6 +95,8 @@ def _is_computed(value: Any) -> bool:
 def _mark_computed(source: SettingsSource, key: str, value: Any) -> None:
     if key in _PROJECT_KEYS:
         source.facts.mark_unread(_PROJECT_KEYS[key], source.locate(key))
+        if key == "version":
+            _find_missing_module(source, value)
         if key == "extras_require":
             # A key such as ":python_version<'3.11'" in it holds dependencies.
             source.facts.mark_unread("dependencies", source.locate(key))
@@ -104,6 +106,17 @@ def _mark_computed(source: SettingsSource, key: str, value: Any) -> None:
         text = source.texts.get(key) or (value.text if isinstance(value, Computed) else str(value))
         report = source.facts.doubt if key in PLACED_BY_WHEEL else source.facts.drop
         report(source.locate(key), f"{key} = {' '.join(text.split())[:120]}")
+
+
+def _find_missing_module(source: SettingsSource, value: Any) -> None:
+    """Report the module of an `attr:` that is nowhere in the project."""
+    attribute = value.text.partition("attr: ")[2] if isinstance(value, Computed) else ""
+    module = attribute.rpartition(".")[0]
+    path = module.replace(".", "/")
+    names = (f"{path}.py", f"{path}/__init__.py")
+    if module and not any(any(source.root.rglob(name)) for name in names):
+        where = source.locate("version")
+        overlook_missing(source.facts, where, f"the module '{module}'", "setuptools builds nothing")
 
 
 def _set_people_and_texts(source: SettingsSource, remaining: dict[str, Any]) -> None:
@@ -143,13 +156,16 @@ def _read_version_file(source: SettingsSource, name: str) -> str:
     path = source.root / name
     if path.is_file():
         return path.read_text(encoding="utf-8").strip()
-    problem = Problem(
-        f"the version is in the file '{name}', which does not exist: setuptools builds 0.0.0",
-        "write the file, or name the one that holds the version",
-        source.locate("version"),
-    )
-    source.facts.overlooked.append(problem)
+    what = f"the file '{name}'"
+    overlook_missing(source.facts, source.locate("version"), what, "setuptools builds 0.0.0")
     return ""
+
+
+def overlook_missing(facts: Facts, where: str, what: str, result: str) -> None:
+    """Report that the version is in a file or module that is missing, and what comes of it."""
+    message = f"the version is in {what}, which does not exist: {result}"
+    hint = "write it, or name the one that holds the version"
+    facts.overlooked.append(Problem(message, hint, where))
 
 
 def _set_version(source: SettingsSource, value: Any) -> None:

@@ -27,6 +27,7 @@ from twofold.publish.release.version import (
 from twofold.publish.release.version_place import get_texts, parse_toml, read_text
 from twofold.publish.release.version_places import find_version
 from twofold_build.atomic import write_atomically
+from twofold_build.globs import find_glob_problem, get_glob_hint
 
 _WHERE = "pyproject.toml: [tool.twofold.workspace]"
 
@@ -79,6 +80,12 @@ def read_members(
     ]
     folders = [root] if find_version(root).name else []
     for pattern in patterns:
+        if not pattern or pattern.startswith(
+            ("!", "/")
+        ):  # a folder beside this one may be a member
+            hint = get_glob_hint(pattern, "name folders from this one on")
+            problems.append(Problem(find_glob_problem(pattern), hint, _WHERE))
+            continue
         found = [folder for folder in sorted(root.glob(pattern)) if _has_project(folder)]
         if not found:
             problems.append(
