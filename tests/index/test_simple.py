@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import html.parser
 import json
@@ -62,7 +61,7 @@ def test_a_file_entry_has_all_that_the_peps_require(tmp_path: Path) -> None:
 
 
 def test_a_yank_without_a_reason_is_true(tmp_path: Path) -> None:
-    own = dataclasses.replace(make_listings(tmp_path)[0], yanked="")
+    own = make_listings(tmp_path)[0]._replace(yanked="")
     page = simple.make_project_page("x", [own])
     assert page["files"][0]["yanked"] is True
     (link,) = LinkParser(simple.render_project_html(page)).links
@@ -93,7 +92,7 @@ def test_the_root_lists_normalised_names_once() -> None:
 def test_files_are_in_order_of_versions_and_not_of_text(tmp_path: Path) -> None:
     artifact = read_artifact(write_wheel(tmp_path))
     own = [
-        Listing(dataclasses.replace(artifact, version=version), version, datetime.now(UTC))
+        Listing(artifact._replace(version=version), version, datetime.now(UTC))
         for version in ("1.10", "1.9", "1.10rc1")
     ]
     assert simple.make_project_page("x", own)["versions"] == ["1.9", "1.10rc1", "1.10"]

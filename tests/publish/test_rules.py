@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 
 import pytest
@@ -59,10 +58,10 @@ def test_metadata_that_the_specification_refuses_are_reported(
 ) -> None:
     artifact = read_artifact(make_wheel(tmp_path, "my_package", "1.0"))
     metadata = artifact.metadata.replace(old.encode(), new.encode(), 1)
-    file = ReleaseFile(dataclasses.replace(artifact, metadata=metadata))
+    file = ReleaseFile(artifact._replace(metadata=metadata))
     assert reason in str(rules.core_metadata(file)).lower()
     old_style = artifact.metadata.replace(b"Version: 2.3", b"Version: 2.1\nLicense-File: LICENSE")
-    fine = ReleaseFile(dataclasses.replace(artifact, metadata=old_style))
+    fine = ReleaseFile(artifact._replace(metadata=old_style))
     assert rules.core_metadata(fine) is None  # as setuptools wrote it for years
 
 
@@ -71,11 +70,9 @@ def test_a_bare_linux_tag_is_reported(tmp_path: Path) -> None:
     bytes_ = wheel.read_bytes()
     named = tmp_path / "my_package-1.0-py3-none-linux_x86_64.whl"
     named.write_bytes(bytes_)
-    artifact = dataclasses.replace(
-        read_artifact(wheel), path=named, tags=("py3-none-linux_x86_64",)
-    )
+    artifact = read_artifact(wheel)._replace(path=named, tags=("py3-none-linux_x86_64",))
     assert "linux_x86_64" in str(rules.platform_tag(ReleaseFile(artifact)))
-    fine = dataclasses.replace(artifact, tags=("cp311-cp311-manylinux_2_17_x86_64",))
+    fine = artifact._replace(tags=("cp311-cp311-manylinux_2_17_x86_64",))
     assert rules.platform_tag(ReleaseFile(fine)) is None
 
 
@@ -83,20 +80,20 @@ def test_a_description_that_does_not_render_is_reported(tmp_path: Path) -> None:
     artifact = read_artifact(make_wheel(tmp_path, "my_package", "1.0"))
     broken = b"Metadata-Version: 2.1\nName: x\nVersion: 1\nDescription-Content-Type: text/x-rst\n\n"
     broken += b"Title\n=\n\n.. nothing-of-that-name::\n\n`open\n"
-    file = ReleaseFile(dataclasses.replace(artifact, metadata=broken))
+    file = ReleaseFile(artifact._replace(metadata=broken))
     assert "cannot render" in str(rules.description_renders(file))
     odd = broken.replace(b"text/x-rst", b"text/asciidoc")
-    file = ReleaseFile(dataclasses.replace(artifact, metadata=odd))
+    file = ReleaseFile(artifact._replace(metadata=odd))
     assert "asciidoc" in str(rules.description_renders(file))
 
 
 def test_an_sdist_with_an_old_style_name_is_reported(tmp_path: Path) -> None:
     artifact = read_artifact(make_sdist(tmp_path, "my_package", "1.0"))
-    old = dataclasses.replace(artifact, path=tmp_path / "my-package-1.0.tar.gz")
+    old = artifact._replace(path=tmp_path / "my-package-1.0.tar.gz")
     assert "PEP 625" in str(rules.sdist_name(ReleaseFile(old)))
 
 
 def test_a_file_over_the_limit_is_reported(tmp_path: Path) -> None:
     artifact = read_artifact(make_wheel(tmp_path, "my_package", "1.0"))
-    large = dataclasses.replace(artifact, size=rules.LARGEST_ON_PYPI + 1)
+    large = artifact._replace(size=rules.LARGEST_ON_PYPI + 1)
     assert "100 MB" in str(rules.too_large(ReleaseFile(large)))
