@@ -354,7 +354,7 @@ NOTEBOOK = """{
   {"cell_type": "code", "source": ["%matplotlib inline\\n", "!pip install x\\n",
     "import yaml\\n", "files = !ls\\n", "yaml.load?"]},
   {"cell_type": "code", "source": ["%%bash\\n", "import -window root"]},
-  {"cell_type": "code", "source": "%%time\\nfrom my_package import f\\nimport numpy"},
+  {"cell_type": "code", "source": "%%time\\nfrom my_package import f\\nimport numpy\\nx = 5 % 3"},
   {"cell_type": "code", "source": ["this fails"]}
  ],
  "metadata": {"language_info": {"name": "python"}}, "nbformat": 4

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import re
 
-_HEADER = re.compile(r"^\s*\[\[?\s*([^\[\]]+?)\s*\]\]?\s*(?:#.*)?$")
+_HEADER = re.compile(r"^\s*+\[\[?([^\[\]]+)\]\]?\s*(?:#.*)?$")
 _KEY = re.compile(
     r"""^\s*((?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*'))*)\s*="""
 )
 _PART = re.compile(r"""[A-Za-z0-9_-]+|"[^"]*"|'[^']*'""")
-_STRING = re.compile(r'''"""|\'\'\'|"(?:[^"\\]|\\.)*"|'[^']*'|#.*''')
+_STRING = re.compile(r'''"""|\'\'\'|"(?:[^"\\]|\\.)*+"?|'[^']*+'?|#.*''')
 
 
 def find_line(text: str, table: str, key: str = "", value: str = "") -> int | None:
@@ -69,24 +69,24 @@ def _find_value_end(lines: list[str], at: int, column: int) -> int:
     depth = 0
     fence = ""
     while at < len(lines):
-        line = lines[at][column:]
-        column = 0
-        while line:
+        line = lines[at]
+        while column < len(line):
             if fence:
-                _, closed, line = line.partition(fence)
-                if closed:
-                    fence = ""
+                closed = line.find(fence, column)
+                column = len(line) if closed < 0 else closed + len(fence)
+                fence = fence if closed < 0 else ""
                 continue
-            found = _STRING.search(line)
-            plain = line[: found.start()] if found else line
-            depth += sum(plain.count(mark) for mark in "[{") - sum(
-                plain.count(mark) for mark in "]}"
+            found = _STRING.search(line, column)
+            end = found.start() if found else len(line)
+            depth += sum(line.count(mark, column, end) for mark in "[{") - sum(
+                line.count(mark, column, end) for mark in "]}"
             )
             if not found:
                 break
             if found.group() in ('"""', "'''"):
                 fence = found.group()
-            line = line[found.end() :]
+            column = found.end()
+        column = 0
         if depth <= 0 and not fence:
             return at
         at += 1
@@ -123,7 +123,7 @@ def explain_syntax_error(text: str, message: str) -> tuple[str, str, int]:
         hint = "TOML writes 'key = value', with '=' in place of ':'"
     elif re.match(r"^\s*[\w.-]+\s*=\s*(True|False|None)\b", line):
         hint = "TOML writes true and false in lower case, and has no None"
-    elif re.match(r"[^\"']*=\s*\[?\s*[“”„‟‘’‚«»`´]", line):
+    elif re.match(r"[^\"'=]*=\s*+\[?\s*[“”„‟‘’‚«»`´]", line):
         hint = 'write straight quotation marks: "'
     elif line.count('"') % 2:
         hint = "a quotation mark is missing"

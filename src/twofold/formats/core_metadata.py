@@ -86,7 +86,7 @@ def read_specifiers(written: str) -> str:
 
     clauses = []
     text = written.strip(" '\"()")
-    for clause in re.split(r"\s*,\s*|(?<=[\w*+])\s+(?=[<>=!~^])", text.rstrip(", ")):
+    for clause in re.split(r",|(?<=[\w*+])\s+(?=[<>=!~^])", text.rstrip(", ")):
         found = re.fullmatch(_LEGACY_CLAUSE, clause.strip())
         if not found or (found["plus"] and found["operator"] not in ("", ">=")):
             return written

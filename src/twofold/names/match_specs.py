@@ -11,15 +11,21 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from twofold.names.star_patterns import matches_stars
 from twofold.names.version_order import compare_conda_versions, starts_with_version
 
 #: `name`, `name 1.*`, `name >=1.0,<2`, `name 1.0 py_0`: nearly all.
 _PLAIN = re.compile(
     r"([\w.-]+)(?: (?!if )((?:[<>]=?|[=!]=)?[\w.*]+(?:,[<>]=?[\w.]+)*)(?: ([\w*]+))?)?", re.ASCII
 )
-_BRACKETS = re.compile(r"\[(.*)\]\s*$", re.DOTALL)
-_KEY = re.compile(r"(\w+)\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s,\]]*))")
+_KEY = re.compile(r"(?<!\w)(\w++)\s*+=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s,\]]*))")
 _NAME = re.compile(r"\s*(?:[^\s:]*:[^\s:]*:)?([^\s=<>!~\[(]+)\s*")
+#: What repeats in an expression, and a group that does.
+_REPEATED = re.compile(r"[*+?{]")
+_REPEATED_GROUP = re.compile(r"\)[*+?{]")
+_MOST_REPEATED = 3
+#: No version or build that a file's name holds is longer.
+_LONGEST_TEXT = 255
 _OPERATOR = re.compile(r"(==|!=|<=|>=|~=|=|<|>)\s*(.+)")
 
 _ORDERS: dict[str, Callable[[int], bool]] = {
@@ -56,10 +62,10 @@ def parse_match_spec(text: str) -> ParsedSpec:
         return ParsedSpec(plain[1].lower(), plain[2] or "", plain[3] or "")
     text = text.partition("#")[0].partition(" if ")[0]
     keys: dict[str, str] = {}
-    found = _BRACKETS.search(text)
-    if found:
-        keys = {key: "".join(values) for key, *values in _KEY.findall(found[1])}
-        text = text[: found.start()]
+    head, opened, rest = text.rstrip().partition("[")
+    if opened and rest.endswith("]"):
+        keys = {key: "".join(values) for key, *values in _KEY.findall(rest[:-1])}
+        text = head
     named = _NAME.match(text)
     if named is None:
         return ParsedSpec("")
@@ -95,15 +101,23 @@ def meets_version_spec(version: str, spec: str) -> bool:
 
 def _meets_nested(version: str, spec: str) -> bool:
     """Replace the innermost parentheses by what they come to, `*` or a version that none has."""
-    while found := re.search(r"\(([^()]*)\)", spec):
-        value = "*" if meets_version_spec(version, found[1]) else "<0!0dev"
-        spec = spec[: found.start()] + value + spec[found.end() :]
-    return "(" not in spec and meets_version_spec(version, spec)
+    open_parts: list[list[str]] = [[]]
+    for piece in re.split(r"([()])", spec):
+        if piece == "(":
+            open_parts.append([])
+        elif piece != ")":
+            open_parts[-1].append(piece)
+        elif len(open_parts) == 1:
+            return False
+        else:
+            inner = "".join(open_parts.pop())
+            open_parts[-1].append("*" if meets_version_spec(version, inner) else "<0!0dev")
+    return len(open_parts) == 1 and meets_version_spec(version, "".join(open_parts[0]))
 
 
 def _meets_one(version: str, spec: str) -> bool:
     if spec.startswith("^"):
-        return re.match(spec, version) is not None
+        return _matches_expression(version, spec)
     found = _OPERATOR.fullmatch(spec)
     if found:
         return _meets_operator(version, found[1], found[2].strip())
@@ -134,7 +148,20 @@ def _meets_operator(version: str, operator: str, wanted: str) -> bool:
 def _matches_pattern(text: str, spec: str) -> bool:
     if spec in ("", "*"):
         return True
-    if spec.startswith("^"):
-        return re.match(spec, text) is not None
-    pattern = ".*".join(re.escape(part) for part in spec.split("*"))
-    return re.fullmatch(pattern, text) is not None
+    return _matches_expression(text, spec) if spec[:1] == "^" else matches_stars(text, spec)
+
+
+def _matches_expression(text: str, expression: str) -> bool:
+    """Whether a regular expression of a spec matches.
+
+    Whoever uploads a package writes it: one that is invalid, or may take long, matches nothing.
+    """
+    takes_long = (
+        len(_REPEATED.findall(expression)) > _MOST_REPEATED
+        or _REPEATED_GROUP.search(expression)
+        or len(text) > _LONGEST_TEXT
+    )
+    try:
+        return not takes_long and re.match(expression, text) is not None
+    except re.error:
+        return False

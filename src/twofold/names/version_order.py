@@ -24,6 +24,8 @@ _Segment = tuple[_Piece, ...]
 _LETTERS = 1
 _ZERO: _Piece = (2, 0, "")
 _PIECE = re.compile(r"[0-9]+|_|[^0-9_]+")
+#: What a spec compares with may be longer, and is no version (nor a number that Python reads).
+_LONGEST = 1000
 _CONDA_VERSION = re.compile(r"(?:([0-9]+)!)?([0-9a-z._*-]+)(?:\+([0-9a-z._*-]+))?")
 
 
@@ -137,7 +139,7 @@ def _are_equal(one: tuple[_Segment, ...], other: tuple[_Segment, ...]) -> bool:
 def _read_conda(version: str) -> tuple[tuple[_Segment, ...], ...]:
     """Return whether it is a version, its epoch, its segments and its local segments."""
     found = _CONDA_VERSION.fullmatch(version.strip().lower())
-    if found is None:
+    if found is None or len(version) > _LONGEST:
         return ((((0, 0, ""),),), (), (), ())
     epoch, public, local = found.groups()
     valid, whole = ((_ZERO,),), (((2, int(epoch or 0), ""),),)

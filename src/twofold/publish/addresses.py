@@ -129,14 +129,18 @@ def redact_url(url: str) -> str:
     try:
         parts = urlsplit(url)
     except ValueError:  # an unclosed bracket; the text before an @ may be a password
-        return re.sub(r"//.*@", "//", _CONDA_TOKEN_ANYWHERE.sub("/t/***", url.partition("?")[0]))
+        plain = _CONDA_TOKEN_ANYWHERE.sub("/t/***", url.partition("?")[0])
+        scheme, slashes, rest = plain.partition("//")
+        return f"{scheme}{slashes}{rest.rpartition('@')[2]}"
     host = parts.netloc.rpartition("@")[2]
     path = _CONDA_TOKEN.sub("/t/***", parts.path)
     return urlunsplit((parts.scheme, host, path, "", ""))
 
 
 #: What a channel's pages are called below it: pip's, twine's and conda's.
-_PAGE = re.compile(r"/(simple|legacy|noarch|(?:linux|osx|win|emscripten|wasi)-\w+)(/.*)?$")
+_PAGE = re.compile(
+    r"/(simple|legacy|noarch|(?:linux|osx|win|emscripten|wasi)-\w+)(/.*)?$", re.DOTALL
+)
 
 
 def strip_page(word: str) -> str:

@@ -104,7 +104,7 @@ def _find_workflow(folder: Path) -> tuple[str, str]:
 def _find_environment(workflow: str) -> str:
     """The `environment` of a workflow; '' for none, several, or an expression."""
     found = re.findall(
-        r"^\s+environment:[ \t]*(?:\n\s+name:)?[ \t]*([^\s#][^\n#]*)", workflow, re.M
+        r"^[ \t]++environment:[ \t]*(?:\n[ \t]+name:)?[ \t]*([^\s#][^\n#]*)", workflow, re.M
     )
     names = {name.strip().strip("'\"") for name in found}
     name = names.pop() if len(names) == 1 else ""

@@ -48,8 +48,10 @@ def explain(result: HttpResult) -> str:
     if not reason and "html" not in _read_media_type(result):
         reason = result.text().strip().partition("\n")[0][:500]
     if not reason and "html" in _read_media_type(result):
-        found = re.search(r"<(?:title|h1)>(.*?)</", result.text(), re.I | re.S)
-        reason = found.group(1).strip() if found else ""
+        text = result.text()
+        heading = re.search(r"<(?:title|h1)>", text, re.I)
+        end = text.find("</", heading.end()) if heading else -1
+        reason = text[heading.end() : end].strip() if heading and end >= 0 else ""
     return " ".join((reason or result.reason or "no reason given").split())
 
 

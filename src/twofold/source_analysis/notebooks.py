@@ -14,7 +14,9 @@ from twofold.source_analysis.imports import module_imports
 from twofold.source_analysis.model import Import
 
 #: IPython's own lines: magics, shell commands, questions.
-_NOT_PYTHON = re.compile(r"(?P<indent>\s*)(?:[%!?].*|[^#'\"]*=\s*[%!].*|[^#'\"]*[\w)]\?{1,2}\s*)")
+_NOT_PYTHON = re.compile(
+    r"(?P<indent>\s*+)(?:[%!?]|(?:[^#'\"=]*+=)+?\s*+[%!]|[^#'\"?]*+(?<=[\w)])\?{1,2}\s*$)"
+)
 #: Magics of a whole cell whose body is Python all the same.
 _PYTHON_CELL = re.compile(r"\s*%%(?:time|timeit|capture|prun|python3?|debug)\b")
 
@@ -30,12 +32,15 @@ def notebook_imports(path: Path) -> tuple[Import, ...]:
     except (ValueError, RecursionError) as error:
         raise BadFile(f"cannot be read: {error}", "mend the notebook first", str(path)) from error
     found: list[Import] = []
-    at = 0
+    at, number = 0, 1
+    is_escaped = text.isascii()
     for lines in _list_cells(document):
         places = []
         for line in lines:
-            at = max(text.find(json.dumps(line, ensure_ascii=False)[1:-1], at), at)
-            places.append(text.count("\n", 0, at) + 1)
+            start = max(text.find(json.dumps(line, ensure_ascii=is_escaped)[1:-1], at), at)
+            number += text.count("\n", at, start)
+            at = start
+            places.append(number)
         found += [one._replace(line=places[one.line - 1]) for one in _read_cell(lines)]
     return tuple(found)
 
@@ -57,7 +62,7 @@ def _read_cell(lines: list[str]) -> tuple[Import, ...]:
     first = next((line for line in lines if line.strip()), "")
     if first.lstrip().startswith("%%") and not _PYTHON_CELL.match(first):
         return ()
-    plain = [_NOT_PYTHON.sub(r"\g<indent>pass", line) for line in lines]
+    plain = [f"{odd['indent']}pass" if (odd := _NOT_PYTHON.match(one)) else one for one in lines]
     try:
         return module_imports(ast.parse("\n".join(plain)))
     except (SyntaxError, ValueError, RecursionError):

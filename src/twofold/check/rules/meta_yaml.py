@@ -196,7 +196,7 @@ def read_recipe(text: str) -> RecipeLines:
         where = ".".join(name for _, name in path)
         if item:
             value = item.group(1).strip().strip("\"'")
-            hidden = "{{" in value or re.search(r"#\s*\[[^\]]+\]", line) is not None
+            hidden = "{{" in value or re.search(r"#\s*\[[^\]#]+\]", line) is not None
             if where == "requirements.run":
                 has_run, whole = True, whole and not hidden
                 name, _, _spec = value.partition(" ")

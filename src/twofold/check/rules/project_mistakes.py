@@ -125,14 +125,13 @@ def _respell(written: str, meant: str, lines: list[str], line: int) -> Edit | No
 
 
 def _table_of(problem: Problem) -> str:
-    found = re.search(r": \[([^\]]{1,300}+)\]", problem.where)
-    return found.group(1) if found else ""
+    return problem.where.partition(": [")[2].partition("]")[0]
 
 
 def _key_of(problem: Problem) -> str:
     """'project name' of `pyproject.toml:3: [project] name`."""
-    found = re.search(r": \[([^\]]{1,300}+)\] (.+)$", problem.where)
-    return f"{found.group(1)} {found.group(2)}" if found else ""
+    table, _, key = problem.where.partition(": [")[2].partition("] ")
+    return f"{table} {key}" if key else ""
 
 
 #: The first predicate that owns a mistake gives its code; TF011 owns the rest.

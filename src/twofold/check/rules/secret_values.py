@@ -29,7 +29,7 @@ _PLACEHOLDER = re.compile(
 _PLAIN_VALUES = re.compile(
     r"(?:true|false|yes|no|on|off|null|none|~|\d{1,5}(?:\.\d{1,3}){0,3})?", re.IGNORECASE
 )
-_HAS_USER = re.compile(r"[a-z][a-z0-9+.-]*://[^\s@/]*:[^\s@/]+@", re.IGNORECASE)
+_HAS_USER = re.compile(r"[a-z][a-z0-9+.-]*://[^\s@/:]*:[^\s@/]+@", re.IGNORECASE)
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://[^\s@]*", re.IGNORECASE)
 #: Several words for people: letters and marks only, and no key that asks for a password.
 _WORDS = re.compile(
@@ -51,7 +51,8 @@ _ASKS = re.compile(
     r"pass(?:word|wd|phrase)?|secret|token|credential|private|api_?key", re.IGNORECASE
 )
 _LINE = re.compile(
-    r"(?:export[ \t]+)?(?:-[ \t]+)?[\"']?(?P<key>[\w.$ -]{1,100}?)[\"']?[ \t]*[:=](?P<value>.*)"
+    r"(?:export[ \t]++)?(?:-[ \t]++)?[\"']?"
+    r"(?P<key>[\w.$ -]{1,100}?)[\"']?[ \t]*+[:=](?P<value>.*)"
 )
 #: Files of values are small.
 _MAX_LENGTH = 64 << 10

@@ -111,12 +111,12 @@ _PLACEHOLDER = expression(rb"EXAMPLE|example|X{6,}|x{6,}|0{10,}|placeholder|1234
 #: hexadecimal digits).
 _FEWEST_CHARACTERS = 6
 #: Folders and modules of tests and examples: a key in one of them is there to be used by these.
-_TESTS = expression(
-    r"(?:.*/)?(?:(?:[^/]*[-_.])?tests?(?:[-_.][^/]*)?/|unittests?/|testing/|testsuite/|fixtures?/"
-    r"|t/|(?:examples?|samples?|demos?)/|(?:dummy|fake|mock)[^/]*/"
-    r"|test[-_]?(?:data|keys|certs)/|(?:test_[^/]*|[^/]*_tests?|conftest)\.py\Z)",
-    re.I,
+_TEST_FOLDER = expression(
+    r"(?:.*[-_.])?tests?(?:[-_.].*)?|unittests?|testing|testsuite|fixtures?|t"
+    r"|(?:examples?|samples?|demos?)|(?:dummy|fake|mock).*|test[-_]?(?:data|keys|certs)",
+    re.I | re.S,
 )
+_TEST_MODULE = expression(r"(?:test_.*|.*_tests?|conftest)\.py", re.I)
 
 
 def secret(code: SourceCode) -> Iterator[Violation]:
@@ -139,7 +139,7 @@ def secret(code: SourceCode) -> Iterator[Violation]:
             what, line = found
             line = 0 if member else line
             is_for_tests = (
-                _TESTS.match(inside)
+                _is_of_tests(inside)
                 and code.is_only_in_sdist(path)
                 and (what in _KEYS or _is_made_up(inside, data or b""))
             )
@@ -151,6 +151,11 @@ def secret(code: SourceCode) -> Iterator[Violation]:
                 f"{path}:{line}" if line else path,
                 severity=WARNING if is_for_tests else "",
             )
+
+
+def _is_of_tests(path: str) -> bool:
+    *folders, name = path.split("/")
+    return any(map(_TEST_FOLDER.fullmatch, folders)) or bool(_TEST_MODULE.fullmatch(name))
 
 
 def find_secret(path: str, data: bytes, may_hold_form: bool = True) -> tuple[str, int] | None:

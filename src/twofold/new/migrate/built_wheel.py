@@ -26,7 +26,7 @@ from twofold_build.version import read_assigned_version
 
 _ENTRY_POINTS = ("scripts", "gui-scripts", "entry-points")
 _EXTRA = r"extra == ['\"][^'\"]+['\"]"
-_EXTRAS = re.compile(rf"(?:\s+and\s+)?\(?{_EXTRA}(?: or {_EXTRA})*\)?(?:\s+and\s+)?")
+_EXTRAS = re.compile(rf"(?:(?<!\s)\s++and\s+)?\(?{_EXTRA}(?: or {_EXTRA})*\)?(?:\s+and\s+)?")
 #: The origin reported for values from a wheel.
 ORIGIN = "its own backend"
 

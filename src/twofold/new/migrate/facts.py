@@ -187,7 +187,7 @@ class Facts:
 def strip_url_credentials(text: str) -> str:
     """Remove user names, passwords and tokens from the URLs in a text: it is printed."""
     text = re.sub(r"(://)[^/\s@'\"]+@", r"\1", text)
-    return re.sub(r"(://[^\s'\"]*?/t/)[^/\s'\"]+", r"\1***", text)
+    return re.sub(r"(://(?:(?!://)[^\s'\"])*?/t/)[^/\s'\"]+", r"\1***", text)
 
 
 def find_license_expression(text: str) -> str:
@@ -261,7 +261,7 @@ _README_NAMES = ("README.md", "README.rst", "README.txt", "README")
 
 def parse_people(names: str, emails: str) -> list[dict[str, str]]:
     """Parse `author` and `author_email` of setuptools: each may have several, split by commas."""
-    if re.search(r"<[^>]+>", emails) and not names:
+    if re.search(r"<[^<>]+>", emails) and not names:
         return [parse_person(part) for part in _split_commas(emails)]
     listed = _split_commas(names)
     addresses = [parseaddr(part)[1] or part for part in _split_commas(emails)]
@@ -275,14 +275,12 @@ def parse_people(names: str, emails: str) -> list[dict[str, str]]:
 
 def parse_person(text: str) -> dict[str, str]:
     """Parse `Ada Lovelace <ada@example.org>` to a table."""
-    found = re.fullmatch(r"\s*(.*?)\s*<([^<>]*)>\s*", text)
-    if found:
-        return _make_person(found[1].strip("\"'"), found[2])
-    return (
-        _make_person("", text.strip())
-        if re.fullmatch(r"\s*\S+@\S+\s*", text)
-        else _make_person(text, "")
-    )
+    name, opened, address = text.strip().rpartition("<")
+    if opened and address.find(">") == len(address) - 1:
+        return _make_person(name.strip().strip("\"'"), address[:-1])
+    words = text.split()
+    is_address = len(words) == 1 and "@" in words[0][1:-1]
+    return _make_person("", words[0]) if is_address else _make_person(text, "")
 
 
 def _make_person(name: str, email: str) -> dict[str, str]:

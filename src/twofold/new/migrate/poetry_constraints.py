@@ -12,7 +12,7 @@ from twofold.errors import TwofoldError
 
 #: More than these are no range that anybody would read.
 _MOST_EXCLUSIONS = 30
-_CLAUSE = re.compile(r"\s*(\^|~=|~|===|==|!=|<=|>=|<|>|=)?\s*v?([0-9][^\s,|]*|\*)\s*")
+_CLAUSE = re.compile(r"\s*+(\^|~=|~|===|==|!=|<=|>=|<|>|=)?\s*+v?([0-9][^\s,|]*|\*)\s*")
 
 
 def convert_poetry_constraint(text: str, *, is_python: bool = False) -> str:
@@ -28,14 +28,14 @@ def convert_poetry_constraint(text: str, *, is_python: bool = False) -> str:
         ranges = [_read_range(convert_poetry_constraint(a)) for a in alternatives]
         return _join_alternatives(ranges, is_python)
     clauses: list[str] = []
-    for part in text.split(","):
-        rest = part
-        while rest.strip():
-            found = _CLAUSE.match(rest)
+    for part in map(str.strip, text.split(",")):
+        at = 0
+        while at < len(part):
+            found = _CLAUSE.match(part, at)
             if not found:
                 raise TwofoldError(f"'{text}' cannot be read as a version constraint")
             clauses += _convert_clause(found[1] or "", found[2])
-            rest = rest[found.end() :]
+            at = found.end()
     return ",".join(clauses)
 
 

@@ -317,4 +317,6 @@ def _is_repeated(value: Any, held: Any) -> bool:
 def _to_list(value: Any) -> list[Any]:
     if isinstance(value, FileText):
         return [value.name]
-    return value if isinstance(value, list) else re.split(r"\s*[,\n]\s*", str(value).strip())
+    if isinstance(value, list):
+        return value
+    return [part.strip() for part in re.split(r"[,\n]", str(value)) if part.strip()]

@@ -224,7 +224,7 @@ def parse_requirements(value: Any, comments: Mapping[str, str]) -> list[Commente
 
 def _modernize(text: str) -> str:
     """Convert the old notations `name(>=1)` and a trailing comment."""
-    return re.sub(r"\s+#.*$", "", text).strip()
+    return re.split(r"\s#", text, maxsplit=1)[0].strip()
 
 
 def _set_extras(source: SettingsSource, value: Any) -> None:

@@ -15,8 +15,9 @@ import tomlkit
 
 from twofold.errors import TwofoldError
 
-_HEADER = re.compile(r"\s*\[\[?\s*([^\]]+?)\s*\]\]?\s*(#.*)?$")
-_STRING = re.compile(r'"""|\'\'\'|"(?:[^"\\]|\\.)*"|\'[^\']*\'|#.*')
+_HEADER = re.compile(r"\s*+\[\[?([^\]]+)\]\]?\s*(#.*)?$")
+#: A string that is not closed on its line, which TOML does not know, reaches to the line's end.
+_STRING = re.compile(r'"""|\'\'\'|"(?:[^"\\]|\\.)*+"?|\'[^\']*+\'?|#.*')
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +45,9 @@ def split_sections(text: str) -> list[Section]:
         if header:
             above: list[str] = []
             while held and held[-1].lstrip().startswith("#"):
-                above.insert(0, held.pop())
+                above.append(held.pop())
             found.append(Section(name, tuple(held)))
-            name, held = tuple(_split_keys(header[1])), above
+            name, held = tuple(_split_keys(header[1])), above[::-1]
         held.append(line)
     found.append(Section(name, tuple(held)))
     return found

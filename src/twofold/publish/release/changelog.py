@@ -183,14 +183,12 @@ def _underline(lines: list[str], number: int, title: str) -> None:
 def _update_links(text: str, version: str, tags: tuple[str, str]) -> str:
     """Keep a Changelog's links: `[Unreleased]: …/compare/v1.1.0...HEAD` and one for the version."""
     last, new = tags
-    link = re.search(
-        r"^\[unreleased\]:[ \t]*(\S+?)([^/\s]+?)(\.{2,3})(HEAD|main|master)[ \t]*$",
-        text,
-        re.I | re.M,
-    )
-    if link is None:
+    link = re.search(r"^\[unreleased\]:[ \t]*+(\S++)[ \t]*+$", text, re.I | re.M)
+    place, slash, names = link[1].rpartition("/") if link else ("", "", "")
+    end = re.search(r"(\.{2,3})(HEAD|main|master)\Z", names, re.I)
+    if link is None or end is None:
         return text
-    compare, since, dots, head = link.groups()
+    compare, since, (dots, head) = place + slash, names[: end.start()], end.groups()
     own = f"[{version}]: {compare}{last or since}{dots}{new}"
     return text[: link.start()] + (
         f"[Unreleased]: {compare}{new}{dots}{head}\n{own}" + text[link.end() :]

@@ -19,7 +19,7 @@ from twofold_build.toml_lines import find_line
 
 #: One clause of a version specifier of PEP 440, poetry or conda: operator, version, `.*`.
 _CLAUSE = re.compile(
-    r"(?P<operator>===?|~=|!=|>=|<=|>|<|\^|~|=|)(?P<blank>\s*)"
+    r"(?P<operator>===?|~=|!=|>=|<=|>|<|\^|~|=|(?<![\s0-9A-Za-uw-z.!+-]))(?P<blank>\s*+)"
     r"(?P<version>[0-9][0-9A-Za-z.!+-]*?)(?P<star>\.\*)?(?=$|[\s,|);])"
 )
 #: Name and extras before the specifiers of a PEP 508 requirement, a marker after them.

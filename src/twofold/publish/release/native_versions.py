@@ -21,7 +21,11 @@ from twofold.publish.release.version_place import (
 )
 
 #: `version` of `project(...)` of meson.build: a string, or the file that has it.
-_MESON = r"""\bproject\s*\((?:[^()']|'[^'\n]*'|\([^()]*\)|\[[^\]]*\])*?\bversion\s*:\s*"""
+#: The first call counts: of others meson knows nothing.
+_MESON = (
+    r"(?ms)\A(?>.*?^[ \t]*+project\s*\()"
+    r"(?:[^()'\[]|'[^'\n]*'|\([^()]*\)|\[[^\]]*\])*?\bversion\s*:\s*"
+)
 _MESON_STRING = re.compile(_MESON + r"'(?P<version>[^'\n]+)'")
 _MESON_FILE = re.compile(_MESON + r"files\(\s*'(?P<file>[^'\n]+)'")
 

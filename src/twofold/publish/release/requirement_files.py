@@ -107,8 +107,14 @@ def _raise_in_lines(text: str, raised: Raised) -> str:
     """A requirement a line, with a comment or pip's options after it."""
     lines = []
     for line in text.splitlines(keepends=True):
-        found = re.fullmatch(r"(\s*)([^#\s].*?)((?:\s(?:#|--|\\).*)?\s*)", line, re.S)
-        lines.append(found[1] + raise_requirement(found[2], *raised) + found[3] if found else line)
+        start = len(line) - len(line.lstrip())
+        after = re.search(r"\s(?:#|--|\\)", line[start:])
+        written = line[start : start + after.start() if after else None].rstrip()
+        if written and not written.startswith("#"):
+            end = line[start + len(written) :]
+            lines.append(line[:start] + raise_requirement(written, *raised) + end)
+        else:
+            lines.append(line)
     return "".join(lines)
 
 
@@ -136,7 +142,7 @@ def _list_requirement_files(folder: Path) -> list[Path]:
             names += _list_strings(look_up(document, ("tool", *keys)))
     for file in (folder / "setup.cfg", folder / "setup.py"):
         text = read_text(file) if file.is_file() else ""
-        names += re.findall(r"[\w./-]+\.(?:txt|in)\b", text)
+        names += re.findall(r"[\w./-]+", text)
     paths = dict.fromkeys(folder / name for name in names if name.endswith((".txt", ".in")))
     own = folder.resolve()
     return [path for path in paths if path.is_file() and path.resolve().is_relative_to(own)]

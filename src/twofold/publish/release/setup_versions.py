@@ -192,7 +192,7 @@ def _find_in_config(config: Path, folders: PackageFolders) -> list[VersionPlace]
     section = re.search(r"^\[metadata\][^\n]*\n((?:(?!\[).*\n?)*)", text, re.M)
     part, offset = (section[1], section.start(1)) if section else ("", 0)
     value = re.search(
-        r"^version[ \t]*[=:][ \t]*(?:\r?\n[ \t]+)?([^\s#;][^\r\n]*?)[ \t]*\r?$", part, re.M | re.I
+        r"^version[ \t]*[=:][ \t]*+(?:\r?\n[ \t]++)?([^\s#;][^\r\n]*)", part, re.M | re.I
     )
     if not value:
         return []
@@ -200,7 +200,8 @@ def _find_in_config(config: Path, folders: PackageFolders) -> list[VersionPlace]
     if colon:
         attr, file = (rest.strip(), "") if kind.strip() == "attr" else ("", rest.strip())
         return folders.find_reference(attr, file)
-    return [VersionPlace(config, text, value.start(1) + offset, value.end(1) + offset)]
+    start = value.start(1) + offset
+    return [VersionPlace(config, text, start, start + len(value[1].rstrip()))]
 
 
 def _find_what_setup_reads(root: Path) -> list[VersionPlace]:

@@ -39,7 +39,7 @@ from twofold.publish.targets.settings import TargetSettings
 from twofold.publish.transport.request_bodies import Progress, UploadForm
 
 #: Operator and version of a MatchSpec.
-OPERATOR = re.compile(r"^([=><!~]+)(.*)$")
+OPERATOR = re.compile(r"([=><!~]+)(.*)", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -194,7 +194,7 @@ class AnacondaOrg:
             raise self._make_storage_error(answer, file)
 
     def _make_storage_error(self, answer: HttpResult, file: ReleaseFile) -> Refused:
-        code = re.search(r"<Code>(.*?)</Code>", answer.text())
+        code = re.search(r"<Code>([^<]*)</Code>", answer.text())
         why = code.group(1) if code else answer.reason
         hint = suggest_action(answer.status, self.http.auth_context) if answer.status == 413 else ""
         return Refused(

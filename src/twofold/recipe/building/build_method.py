@@ -44,7 +44,7 @@ _SETUP_FLAGS = re.compile(
 #: Lines that configure the shell and build nothing.
 _SHELL = re.compile(
     r"#.*|set\s+[-+][a-z]+(\s+pipefail)?|@?echo\b.*|@?setlocal|rem\b.*|::.*|exit(\s+/b)?\s+\d+|"
-    r"if\s+(not\s+)?(errorlevel|%errorlevel%)\s*(neq|geq|!=)?\s*\d+\s+exit(\s+/b)?(\s+\S+)?|"
+    r"if\s+(not\s+)?(errorlevel|%errorlevel%)\s*+(neq|geq|!=)?\s*+\d+\s+exit(\s+/b)?(\s+\S+)?|"
     r"cd\s+(/d\s+)?[\"']?(\$\{?SRC_DIR\}?|%SRC_DIR%)[\"']?",
     re.IGNORECASE,
 )
@@ -59,7 +59,10 @@ _NETWORK = (
     re.compile(r"\bgit\s+(clone|fetch|pull|submodule)\b"),
     re.compile(r"\b(conda|mamba|micromamba|npm|yarn|pnpm|gem|apt|apt-get|brew)\s+(install|add)\b"),
     re.compile(r"\bpip3?\s+(download|wheel)\b"),
-    re.compile(r"\bpip3?\s+install\b.*\s(-r|--requirement|git\+\S+|https?:\S+)"),
+    # Up to the next one alone, so that each is read once.
+    re.compile(
+        r"\bpip3?\s+install\b(?:(?!pip3?\s+install).)*?\s(-r|--requirement|git\+\S|https?:\S)"
+    ),
 )
 _PIP_INSTALL = re.compile(r"\bpip3?\s+install\s+(?P<words>[^;&|]*)")
 

@@ -17,7 +17,7 @@ X_X = {"python x.x": "python", "numpy x.x": "numpy x.x"}
 #: A name with its channel, and versions or a build after it.
 _NAMED = re.compile(r"(?P<name>(?:[\w./-]+::)?[\w.-]+)\s*(?P<rest>[=<>!~ (].*)", re.ASCII)
 #: One term of a version spec.
-_TERM = re.compile(r"(?P<operator>[<>]=?|[=!~]=|=)?\s*(?P<version>[\w.!+*-]+)", re.ASCII)
+_TERM = re.compile(r"(?:(?P<operator>[<>]=?|[=!~]=|=)\s*+)?(?P<version>[\w.!+*-]+)", re.ASCII)
 #: What may follow a name: an operator, a version that begins with a digit, or one word alone.
 _CONSTRAINT = re.compile(r"$|[=<>!~*0-9\[|(\ue002]|(?!x\.x$)[A-Za-z][\w.]*$")
 
@@ -32,7 +32,7 @@ def is_constraint(name: str, rest: str) -> bool:
 
 def normalize_spec(spec: str) -> str:
     """Normalise a requirement: no spaces around operators; `==1.2.*` can never match a version."""
-    spec = re.sub(r"\s*,\s*", ",", re.sub(r"([<>=!~])\s+(?=[\w\ue002])", r"\1", spec))
+    spec = re.sub(r"(?<!\s)\s*+,\s*", ",", re.sub(r"([<>=!~])\s+(?=[\w\ue002])", r"\1", spec))
     return re.sub(r"(?<=[ ,|])==(?=[^,|]*\*)", "", spec)
 
 
@@ -64,7 +64,7 @@ def to_strict_spec(spec: str) -> str:
 def _write_term(found: re.Match[str]) -> str:
     """Write one term of a version spec, such as `=1.2.*` or `1.2`."""
     operator, version = found["operator"] or "", found["version"]
-    prefix = re.sub(r"(?:\.?\*)+$", "", version)
+    prefix = re.sub(r"(?<![.*])(?:\.?\*)+$", "", version)
     if version == "*" or (operator in ("", "!=") and prefix != version):
         return f"{operator}{version}"
     if operator in ("=", "=="):

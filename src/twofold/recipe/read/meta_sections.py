@@ -31,7 +31,7 @@ from twofold.recipe.read.yaml_lines import FALSE, TRUE, Node
 _NAME = re.compile(r"[a-z0-9_][a-z0-9_.-]*")
 _VERSION = re.compile(r"[0-9A-Za-z_.!+]+")
 #: Quotes and extras that no entry point of a conda package has.
-_NO_ENTRY_POINT = re.compile(r"[\"']|\s*\[[^\[\]]*\]$")
+_NO_ENTRY_POINT = re.compile(r"[\"']|(?<!\s)\s*+\[[^\[\]]*\]$")
 _ENTRY_POINT = re.compile(r"[^=]+=\s*[\w.]+:[\w.]+")
 
 

@@ -25,7 +25,9 @@ PROJECT_FILES = ("pyproject.toml", "setup.py", "setup.cfg")
 #: Keys of recipe.yaml that meta.yaml has not.
 _V1_KEY = re.compile(r"^(schema_version|context):", re.MULTILINE)
 _SOURCE_PATH = re.compile(
-    r"^\s*-?\s*path:\s*['\"]?(?:\{\{[^{}]*RECIPE_DIR[^{}]*\}\}/*)?([^\s'\"{}#]+)", re.MULTILINE
+    r"^[ \t]*+(?:-[ \t]*+)?path:\s*+['\"]?"
+    r"(?:\{\{(?:(?!RECIPE_DIR)[^{}])*+RECIPE_DIR[^{}]*\}\}/*)?([^\s'\"{}#]+)",
+    re.MULTILINE,
 )
 
 

@@ -26,7 +26,8 @@ MAX_LENGTH = 300
 _COMMENT = re.compile(r"\s#")
 #: `skip: true  [win]`: the sign of the comment was forgotten; conda-build takes it as a selector.
 _BARE = re.compile(
-    r"(?P<kept>\s*(?:-|[\w-]+:)\s+[^\s\[{\"'#|>](?:[^\[#]|(?<=\S)#)*?)\s+\[(?P<selector>[^\[\]]+)\]\s*"
+    r"(?P<kept>\s*(?:-|[\w-]+:)\s+[^\s\[{\"'#|>](?:[^\[#]|(?<=\S)#)*?)"
+    r"(?<=\S)\s++\[(?P<selector>[^\[\]]+)\]\s*"
 )
 _COMPARISONS: dict[type[ast.cmpop], Callable[[Any, Any], object]] = {
     ast.Eq: operator.eq,

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from twofold.errors import Refused
 from twofold.fetching.client import is_public_name
 from twofold.names import normalize_name
+from twofold.names.star_patterns import matches_stars
 from twofold.server.auth import tokens
 from twofold.server.auth.accounts import TokenRequest, make_token
 from twofold.server.auth.oidc import Issuers, is_plain_claim
@@ -239,15 +240,9 @@ def _issue_token(
 
 def _matches_publisher(publisher: TrustedPublisher, claims: Mapping[str, Any]) -> bool:
     return str(claims.get("iss")).rstrip("/") == publisher.issuer and all(
-        isinstance(claims.get(name), str) and _matches(claims[name], wanted)
+        isinstance(claims.get(name), str) and matches_stars(claims[name], wanted)
         for name, wanted in publisher.claims.items()
     )
-
-
-def _matches(text: str, pattern: str) -> bool:
-    """Whether a text matches a pattern, in which `*` is any text and nothing else is special."""
-    parts = map(re.escape, pattern.split("*"))
-    return re.fullmatch(".*".join(parts), text, re.DOTALL) is not None
 
 
 def _require_channel(db: Connection, name: str) -> Channel:

@@ -39,7 +39,7 @@ MAX_SECONDS, MAX_MEMORY = 2.0, 1 << 30
 #: Keys beside those of about.json: the README of a conda package, and its media type.
 README, README_TYPE = "twofold_readme", "twofold_readme_type"
 
-_TAG = re.compile(r'<(/?)([a-z][a-z0-9]*)(?:\s+[^\s"=>]+(?:="[^"]*")?)*\s*>')
+_TAG = re.compile(r'<(/?)([a-z][a-z0-9]*)(?:\s+[^\s"=<>]+(?:="[^"]*")?)*\s*>')
 _VOID_TAGS = {"br", "hr", "img", "input", "wbr", "col", "area"}
 
 

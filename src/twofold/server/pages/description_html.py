@@ -14,10 +14,11 @@ from html import escape, unescape
 #: How much deeper headings become: the page has an h1, and the description an h2 of its own.
 HEADING_SHIFT = 2
 
-_ATTRIBUTES = r'(?:\s+[^\s"=>]+(?:="[^"]*")?)*\s*'
+_ATTRIBUTE = r'\s+[^\s"=<>]+(?:="[^"]*")?'
+_ATTRIBUTES = rf"(?:{_ATTRIBUTE})*\s*"
 _HEADING = re.compile(rf"<(/?)h([1-6])({_ATTRIBUTES})>")
 _EMPTY_LINK = re.compile(rf"<a({_ATTRIBUTES})>\s*</a>")
-_LANGUAGE = re.compile(rf"(<(?:pre|code|div|span){_ATTRIBUTES}?)\s+lang=\"[^\"]*\"")
+_LANGUAGE = re.compile(rf"(<(?:pre|code|div|span)(?:{_ATTRIBUTE})*)\s+lang=\"[^\"]*\"")
 _CHECKBOX = re.compile(rf"<input({_ATTRIBUTES})/?>")
 _TABLE = re.compile(rf"<(/?)table({_ATTRIBUTES})>")
 _IMAGE = re.compile(rf"<img({_ATTRIBUTES})/?>")

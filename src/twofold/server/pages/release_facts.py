@@ -31,7 +31,7 @@ _EXTRA = re.compile(r"""\bextra == ["']([^"']+)["']""")
 _ONLY_EXTRA = re.compile(r"""(?:^| and )extra == ["'][^"']+["']""")
 #: Where the name of a match spec ends.
 _NAME_END = re.compile(r"([=<>!~\s]|$)")
-_ADDRESS = re.compile(r"\s*([^<>]*?)\s*<[^<>]*>\s*")
+_ADDRESS = re.compile(r"([^<>]*)<[^<>]*>\s*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +117,7 @@ def _join_people(name: object, addresses: object) -> str:
     found = [str(name)] if name else []
     for part in str(addresses or "").split(","):
         named = _ADDRESS.fullmatch(part)
-        text = named[1].strip('" ') if named else ""
+        text = named[1].strip().strip('" ') if named else ""
         if text and text not in found:
             found.append(text)
     return ", ".join(found)[:500]

@@ -138,7 +138,7 @@ def split_requirements(text: str) -> tuple[str, ...]:
     Raises Refused for URLs and markers.
     """
     found: list[str] = []
-    for word in re.split(r"[,+](?![^\[]*\])", text):
+    for word in re.findall(r"(?:[^,+\[]|\[[^\]]*+\]?)+", text):
         if word.strip()[:1] in ("<", ">", "=", "!", "~") and found:
             found[-1] += f",{word.strip()}"
         elif word.strip():
