@@ -13,7 +13,7 @@ _KEY = re.compile(
     r"""^\s*((?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*'))*)\s*="""
 )
 _PART = re.compile(r"""[A-Za-z0-9_-]+|"[^"]*"|'[^']*'""")
-_STRING = re.compile(r'''"""|\'\'\'|"(?:[^"\\]|\\.)*+"?|'[^']*+'?|#.*''')
+_STRING = re.compile(r'''"""|\'\'\'|"(?:[^"\\]|\\.)*"?|'[^']*+'?|#.*''')
 
 
 def find_line(text: str, table: str, key: str = "", value: str = "") -> int | None:

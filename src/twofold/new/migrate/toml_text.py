@@ -17,7 +17,7 @@ from twofold.errors import TwofoldError
 
 _HEADER = re.compile(r"\s*+\[\[?([^\]]+)\]\]?\s*(#.*)?$")
 #: A string that is not closed on its line, which TOML does not know, reaches to the line's end.
-_STRING = re.compile(r'"""|\'\'\'|"(?:[^"\\]|\\.)*+"?|\'[^\']*+\'?|#.*')
+_STRING = re.compile(r'"""|\'\'\'|"(?:[^"\\]|\\.)*"?|\'[^\']*+\'?|#.*')
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ PROJECT_FILES = ("pyproject.toml", "setup.py", "setup.cfg")
 _V1_KEY = re.compile(r"^(schema_version|context):", re.MULTILINE)
 _SOURCE_PATH = re.compile(
     r"^[ \t]*+(?:-[ \t]*+)?path:\s*+['\"]?"
-    r"(?:\{\{(?:(?!RECIPE_DIR)[^{}])*+RECIPE_DIR[^{}]*\}\}/*)?([^\s'\"{}#]+)",
+    r"(?:\{\{(?:(?!RECIPE_DIR)[^{}])*RECIPE_DIR[^{}]*\}\}/*)?([^\s'\"{}#]+)",
     re.MULTILINE,
 )
 
