@@ -154,7 +154,7 @@ def _matches_pattern(text: str, spec: str) -> bool:
 def _matches_expression(text: str, expression: str) -> bool:
     """Whether a regular expression of a spec matches.
 
-    Whoever uploads a package writes it: one that is invalid, or may take long, matches nothing.
+    An uploaded package may have it: one that is invalid, or may take long, matches nothing.
     """
     takes_long = (
         len(_REPEATED.findall(expression)) > _MOST_REPEATED
