@@ -17,7 +17,7 @@ pub struct Arguments {
     positional: u32,
     has_level: bool,
     /// The first one, or the one called `name`.
-    first: (usize, usize),
+    first: Option<Expression>,
 }
 
 impl<'a> Parser<'a> {
@@ -49,7 +49,7 @@ impl<'a> Parser<'a> {
                     let value = self.expression()?;
                     self.add_distinct(&mut keywords, found.name)?;
                     match self.slice(found.name) {
-                        b"name" if seen.positional == 0 => seen.first = (value.start, value.end),
+                        b"name" if seen.positional == 0 => seen.first = Some(value),
                         b"level" => seen.has_level = true,
                         _ => (),
                     }
@@ -65,7 +65,7 @@ impl<'a> Parser<'a> {
                     return Err(Refusal);
                 } else {
                     if seen.positional == 0 {
-                        seen.first = (found.start, found.end);
+                        seen.first = Some(found);
                     }
                     seen.positional += 1;
                     let name = self.slice(found.name);
@@ -87,25 +87,23 @@ impl<'a> Parser<'a> {
     pub fn call_import(&mut self, function: &Expression, line: u32) -> Outcome<bool> {
         let seen = self.arguments(true)?;
         let is_attribute = function.what == What::Attribute;
-        let text = self.slice(seen.first);
         let is_relative = seen.positional > 4 || seen.has_level;
+        let is_of_name = !is_attribute || function.owner.1 > 0;
         self.is_unsure |= self.lexer.fields > 0;
-        match text_of(text) {
-            Some(module)
-                if !is_relative
-                    && is_dotted_name(module)
-                    && (!is_attribute || function.owner.1 > 0) =>
-            {
-                self.calls.push(ImportCall {
+        // A name that is computed is nobody's to know.
+        let text =
+            seen.first.filter(|first| first.what == What::Text && !is_relative && is_of_name);
+        if let Some(text) = text {
+            match text_of(self.lexer.slice(text.start, text.end)) {
+                Some(module) if is_dotted_name(module) => self.calls.push(ImportCall {
                     function: self.slice(function.name),
                     owner: self.slice(function.owner),
                     module,
                     line,
-                });
+                }),
+                // In parts, in parentheses or beyond ASCII.
+                text => self.is_unsure |= text.map_or(true, |text| !text.is_ascii()),
             }
-            // A name that is put together, or one that is no module's.
-            None => self.is_unsure |= text.iter().any(|byte| matches!(byte, b'"' | b'\'')),
-            _ => (),
         }
         Ok(seen.has_import_error)
     }

@@ -1,6 +1,6 @@
 //! Compound statements: those with blocks.
 
-use crate::expressions::{What, COLON, COMMA, STAR};
+use crate::expressions::{may_import, What, COLON, COMMA, STAR};
 use crate::lexer::{code_of, Kind, Outcome, Refusal};
 use crate::scopes::ScopeKind;
 use crate::statements::{Around, Condition, Module};
@@ -22,7 +22,7 @@ impl<'a> Module<'a> {
             self.parser.asks_for_platform = false;
             let test = self.parser.named_expression()?;
             let asks_for_platform = self.parser.asks_for_platform;
-            self.refuse_calls();
+            self.doubt_calls(around);
             let text = self.parser.lexer.slice(start, self.parser.lexer.last_end);
             let is_typing = self.parser.is_typing(&test);
             let names_main = test.what == What::Compare && contains(text, b"__name__");
@@ -115,7 +115,7 @@ impl<'a> Module<'a> {
                 has_bare = true;
                 catches = true;
             } else {
-                catches |= self.except_clause()?;
+                catches |= self.except_clause(handler)?;
             }
             self.block(handler)?;
             handlers += 1;
@@ -135,9 +135,9 @@ impl<'a> Module<'a> {
     }
 
     /// What a handler catches; True where that is a failed import.
-    pub fn except_clause(&mut self) -> Outcome<bool> {
+    pub fn except_clause(&mut self, around: Around) -> Outcome<bool> {
         let kind = self.parser.expression()?;
-        self.refuse_calls();
+        self.doubt_calls(around);
         let catches = matches!(kind.what, What::Name | What::Tuple)
             && self.parser.names.iter().any(|name| {
                 matches!(
@@ -275,11 +275,14 @@ impl<'a> Module<'a> {
         }
     }
 
-    /// A dotted name, and perhaps a call of it.
-    pub fn plain_decorator(&mut self) -> Outcome<()> {
-        self.parser.expect_name()?;
+    /// A dotted name, and perhaps a call of it, which imports nothing.
+    fn plain_decorator(&mut self) -> Outcome<()> {
+        let mut name = self.parser.expect_name()?;
         while self.parser.accept(DOT)? {
-            self.parser.expect_name()?;
+            name = self.parser.expect_name()?;
+        }
+        if may_import(self.parser.slice(name)) {
+            return Err(Refusal);
         }
         if self.parser.accept(OPEN)? {
             self.parser.arguments(true)?;
@@ -394,7 +397,7 @@ impl<'a> Module<'a> {
             }
             if self.parser.accept_word(b"if")? {
                 self.parser.named_expression()?;
-                self.refuse_calls();
+                self.doubt_calls(inside);
             }
             self.block(inside)?;
         }

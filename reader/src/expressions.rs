@@ -83,7 +83,7 @@ const NOTHING: (usize, usize) = (0, 0);
 const SURE_LEVEL: u32 = 40;
 const MAX_LEVEL: u32 = 150;
 /// Operators and calls one after another, which make the tree as deep.
-const SURE_CHAIN: u32 = 250;
+const SURE_CHAIN: u32 = 500;
 pub const IMPORT_ERRORS: [&[u8]; 3] = [b"ImportError", b"ModuleNotFoundError", b"Exception"];
 const TYPING: [&[u8]; 3] = [b"TYPE_CHECKING", b"MYPY", b"MYPY_CHECK_RUNNING"];
 

@@ -17,6 +17,7 @@ pub struct Import<'a> {
     is_deferred: bool,
     /// Made by a call: of which function, and of what that is an attribute.
     call: Option<(&'a [u8], &'a [u8])>,
+    is_sure: bool,
     /// What the statement calls `importlib`.
     pub importlib: Option<&'a [u8]>,
 }
@@ -32,13 +33,15 @@ impl<'a> Import<'a> {
             is_typing: false,
             is_deferred: false,
             call: None,
+            is_sure: true,
             importlib: None,
         }
     }
 
-    pub fn by_call(call: ImportCall<'a>) -> Self {
+    /// What a call may import; the place of one that is not sure only a tree shows.
+    pub fn by_call(call: ImportCall<'a>, is_sure: bool) -> Self {
         let made = Import::new(call.module, 0, Vec::new(), call.line);
-        Import { call: Some((call.function, call.owner)), ..made }
+        Import { call: Some((call.function, call.owner)), is_sure, ..made }
     }
 }
 
@@ -165,8 +168,10 @@ impl<'a> Facts<'a> {
             Some((function, b"")) => names.contains(&function),
             Some((_, owner)) => modules.contains(&owner),
         };
+        let is_unsure = all().any(|one| !one.is_sure && is_real(one));
         let kept = |list: &[Import]| list.iter().map(is_real).collect::<Vec<bool>>();
         let (outer, inner) = (kept(&self.imports), kept(&self.inner_imports));
+        self.is_unsure |= is_unsure;
         keep(&mut self.imports, outer);
         keep(&mut self.inner_imports, inner);
     }

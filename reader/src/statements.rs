@@ -169,18 +169,21 @@ impl<'a> Module<'a> {
         self.parser.lexer.advance()
     }
 
-    /// The calls that import, of what was just read, belong where it stands.
+    /// The calls that may import, of what was just read, belong where it stands.
     pub fn take_calls(&mut self, around: Around) {
-        self.parser.is_unsure |= self.parser.calls.len() > 1; // the tree knows their order
-        for call in self.parser.calls.drain(..) {
-            self.facts.add_import(around, Import::by_call(call));
-        }
+        let is_sure = self.parser.calls.len() < 2; // the tree knows the order of several
+        self.add_calls(around, is_sure);
     }
 
-    /// The lines of calls in a condition are the tree's affair.
-    pub fn refuse_calls(&mut self) {
-        self.parser.is_unsure |= !self.parser.calls.is_empty();
-        self.parser.calls.clear();
+    /// The same of a condition: whether its lines are in it, is the tree's affair.
+    pub fn doubt_calls(&mut self, around: Around) {
+        self.add_calls(around, false);
+    }
+
+    fn add_calls(&mut self, around: Around, is_sure: bool) {
+        for call in self.parser.calls.drain(..) {
+            self.facts.add_import(around, Import::by_call(call, is_sure));
+        }
     }
 
     pub fn nest(&mut self, around: &mut Around, blocks: u32) {

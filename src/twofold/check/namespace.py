@@ -42,6 +42,7 @@ class Namespace:
         for one in modules.values():
             for base, names in one.facts.assigned_elsewhere.items():
                 self._assigned_elsewhere.setdefault(base, set()).update(names)
+        self._existing: dict[str, bool] = {}
         self._stars: dict[str, frozenset[str] | None] = {}
         self._own_targets: dict[tuple[str, int, str], str | None] = {}
 
@@ -67,6 +68,11 @@ class Namespace:
 
     def exists(self, module: str) -> bool:
         """Whether a module, a compiled module or a package has this name."""
+        if module not in self._existing:
+            self._existing[module] = self._find(module)
+        return self._existing[module]
+
+    def _find(self, module: str) -> bool:
         if module in self._modules or module in self._opaque or module in self._packages:
             return True
         above = module.rpartition(".")[0]

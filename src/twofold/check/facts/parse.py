@@ -102,17 +102,20 @@ def _is_main_guard(test: ast.expr) -> bool:
 def _find_further_names(
     tree: ast.Module, source: bytes, statements: Sequence[ast.AST]
 ) -> dict[str, int]:
-    """Names that a function makes with `global`, and names deleted only under some condition."""
+    """Names that a function makes with `global`, or that are deleted only under some condition, and
+    the first line of each."""
     if b"global " not in source and b"del " not in source:
         return {}
-    found = {}
+    found: dict[str, int] = {}
     outermost = {id(node) for node in tree.body}
     for node in statements:
         if isinstance(node, ast.Global):
-            found.update(dict.fromkeys(node.names, node.lineno))
+            names = node.names
         elif isinstance(node, ast.Delete) and id(node) not in outermost:
             names = [target.id for target in node.targets if isinstance(target, ast.Name)]
-            found.update(dict.fromkeys(names, node.lineno))
+        else:
+            continue
+        found |= {name: min(node.lineno, found.get(name, node.lineno)) for name in names}
     return found
 
 

@@ -57,10 +57,7 @@ class QuickFacts:
     @cached_property
     def defined(self) -> dict[str, int]:
         """Each name bound at the top level, and its first line."""
-        further = [name for name, _ in self._further if name not in self._bound]
-        if len(further) > len(set(further)):
-            return self.full.defined  # which of the lines counts, depends on the tree
-        return dict(self._further) | self._bound
+        return dict(reversed(self._further)) | self._bound
 
     @cached_property
     def is_open(self) -> bool:

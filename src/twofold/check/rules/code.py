@@ -13,7 +13,8 @@ from twofold.check.stdlib_versions import REMOVED, first_minor
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from twofold.check.context import SourceCode
-    from twofold.check.namespace import Namespace
+    from twofold.check.namespace import CodeModule, Namespace
+    from twofold.source_analysis.model import Import
 
 
 def syntax_error(code: SourceCode) -> Iterator[Violation]:
@@ -192,9 +193,8 @@ def missing_import(code: SourceCode) -> Iterator[Violation]:
             if found.is_typing_only and _has_stub(code, target):
                 continue
             where = f"{module.path}:{found.line}"
-            is_doubtful = found.is_deferred or found.is_typing_only or module.is_vendored
-            severity = WARNING if is_doubtful else ""
             if not space.exists(target):
+                severity = _judge_import(module, found)
                 is_left_out = _is_left_out(code, target)
                 if code.is_complete and not is_left_out:
                     yield Violation(
@@ -218,13 +218,19 @@ def missing_import(code: SourceCode) -> Iterator[Violation]:
                     is_for_types = _binds_for_types(code, target, name)
                     if found.is_typing_only and is_for_types:
                         continue
+                    severity = WARNING if is_for_types else _judge_import(module, found)
                     yield Violation(
                         f"{target} has no '{name}'",
                         space.nearest_name(target, name)
                         or "define it there, or correct the import",
                         where,
-                        severity=WARNING if is_for_types else severity,
+                        severity=severity,
                     )
+
+
+def _judge_import(module: CodeModule, found: Import) -> str:
+    is_doubtful = found.is_deferred or found.is_typing_only or module.is_vendored
+    return WARNING if is_doubtful else ""
 
 
 def _has_stub(code: SourceCode, module: str) -> bool:
