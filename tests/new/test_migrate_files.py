@@ -600,6 +600,18 @@ def test_files_that_the_old_wheel_has_beside_the_packages_are_placed(
     assert list_wheel(tmp_path / "my_package", found) == {"my_package/__init__.py", *old}
 
 
+def test_what_a_comparison_shows_is_named_only_without_one(tmp_path: Path) -> None:
+    text = f"{HATCH}{PROJECT}{WHEEL}ignore-vcs = true\nonly-packages = true\n"
+    files = {"pyproject.toml": text, **touch("my_package/__init__.py", "my_package/plain/a.py")}
+    assert compare(tmp_path, files, ("my_package/__init__.py",)).dropped == []
+    assert [
+        one.partition(": ")[2].partition(" =")[0] for one in migrate(tmp_path, files).dropped
+    ] == [
+        "ignore-vcs",
+        "only-packages",
+    ]
+
+
 def test_files_that_git_ignores_and_the_old_wheel_has_are_included(tmp_path: Path) -> None:
     made = ("src/my_package/gen.json", "src/my_package/_c.so", "src/my_package/x.log")
     files = {**touch("src/my_package/__init__.py", *made), ".gitignore": "*.json\n*.so\n*.log\n"}

@@ -131,7 +131,9 @@ def test_a_file_that_is_no_python_is_reported_with_its_place(tmp_path: Path, dat
 
 
 def test_the_standard_library_is_that_of_every_python() -> None:
-    assert all(map(is_stdlib, ["os.path", "distutils.core", "tomllib", "annotationlib"]))
+    assert all(
+        map(is_stdlib, ["os.path", "distutils.core", "tomllib", "annotationlib", "__main__"])
+    )
     assert not any(map(is_stdlib, ["numpy", "setuptools", "tomli"]))
 
 

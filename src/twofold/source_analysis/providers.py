@@ -27,9 +27,12 @@ _VERSION_DEPENDENT = """
 
 
 def is_stdlib(module: str) -> bool:
-    """Whether a (dotted) module belongs to the standard library of Python 3.11 to 3.14."""
+    """Whether a (dotted) module belongs to the standard library of Python 3.11 to 3.14.
+
+    So does `__main__`, which is always there and no list names.
+    """
     top = module.partition(".")[0]
-    return top in sys.stdlib_module_names or top in _VERSION_DEPENDENT.split()
+    return top in sys.stdlib_module_names or top == "__main__" or top in _VERSION_DEPENDENT.split()
 
 
 class InstalledDistributions:

@@ -114,9 +114,12 @@ def _read_build(facts: Facts, root: Path, table: Table, where: str) -> None:
     _read_wheel_files(facts, root, wheel, f"{where}.targets.wheel]")
     _read_sdist_files(facts, root, sdist, f"{where}.targets.sdist]")
     _include_artifacts(facts, root, artifacts)
-    if wheel.pop("ignore-vcs", False):
-        hint = "name the files that git ignores in [tool.twofold] include"
-        facts.doubt(f"{where}.targets.wheel]", "ignore-vcs = True", hint)
+    for key, hint in (
+        ("ignore-vcs", "name the files that git ignores in [tool.twofold] include"),
+        ("only-packages", "exclude the folders without an __init__.py"),
+    ):
+        if wheel.pop(key, False):
+            facts.doubt(f"{where}.targets.wheel]", f"{key} = True", hint)
     for key, value in wheel.items():
         if key not in _NEEDLESS:
             facts.drop(f"{where}.targets.wheel]", f"{key} = {value!r}"[:160])
