@@ -124,15 +124,42 @@ def test_without_isolation_the_backend_runs_where_it_is_installed(
         ("no-such-project-at-all", "lacks no-such-project-at-all"),
         ("packaging>=9999", "lacks packaging>=9999 (there is "),
         ("Packaging>=1 absent;python_version<'3'", ""),
+        ("half-installed", "lacks absent-part>=2, which half-installed requires"),
+        ("half-installed[more]", "; packaging<1 (there is "),
+        ("no?requirement", "'no?requirement' is no requirement"),
     ],
 )
 def test_without_isolation_what_is_missing_is_named(
-    requires: str, message: str, recorded: Path, twofold: Callable[..., CommandResult]
+    requires: str,
+    message: str,
+    recorded: Path,
+    tmp_path: Path,
+    twofold: Callable[..., CommandResult],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    ran = twofold("build", recorded, "--wheel", "-n", "-C", f"requires={requires}")
+    info = tmp_path / "half_installed-1.dist-info"
+    info.mkdir()
+    lines = ("absent-part>=2", "packaging<1; extra == 'more'", "not a requirement of today")
+    text = "".join(f"Requires-Dist: {line}\n" for line in lines)
+    (info / "METADATA").write_text(
+        f"Metadata-Version: 2.1\nName: half-installed\nVersion: 1\n{text}"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    command = ("build", recorded, "-w", "-n", "-C", f"requires={requires}")
+    ran = twofold(*command)
     assert ran.code == (1 if message else 0), ran.err
     assert message in ran.err
     assert ("hint:" in ran.err) is bool(message)
+    if requires == "half-installed":
+        assert twofold(*command, "-x").code == 0
+
+
+def test_the_check_of_what_is_installed_is_skipped_without_isolation_alone(
+    recorded: Path, twofold: Callable[..., CommandResult]
+) -> None:
+    ran = twofold("build", recorded, "--skip-dependency-check")
+    assert ran.code == 2
+    assert "hint: add --no-isolation" in ran.err
 
 
 @pytest.mark.parametrize("has_uv", [True, False])
@@ -324,5 +351,12 @@ def test_a_scratch_folder_is_private_and_goes_with_all_that_is_in_it(
 def test_uv_runs_no_hooks_that_an_option_steers(steering: BackendOptions, tmp_path: Path) -> None:
     assert shutil.which("uv"), "without uv there is nothing to refuse"
     request = BuildRequest(("wheel",), backend=steering)
+    system = (["hatchling"], "hatchling.build")
+    assert start_uv_build(system, str(tmp_path), str(tmp_path), request, from_sdist=False) is None
+
+
+def test_uv_builds_without_hooks_unless_they_are_wanted(tmp_path: Path) -> None:
+    request = BuildRequest(("wheel",))
+    request.backend.is_by_hooks = True
     system = (["hatchling"], "hatchling.build")
     assert start_uv_build(system, str(tmp_path), str(tmp_path), request, from_sdist=False) is None

@@ -79,6 +79,8 @@ class BuildEnvironment:
         if not requires:
             return ""
         if self.folder is None:
+            if not self.options.needs_requires:
+                return "not checked"
             _check_installed(self.python, requires)
             return "installed already"
         surroundings: dict[str, str] = {}
@@ -248,7 +250,10 @@ def _find_python(chosen: str, uv: str | None) -> Path:
 _INVENTORY = """
 import importlib.metadata, json, platform, sys
 print(json.dumps({
-    "installed": [[d.metadata["Name"], d.version] for d in importlib.metadata.distributions()],
+    "installed": [
+        [d.metadata["Name"], d.version, d.requires or []]
+        for d in importlib.metadata.distributions()
+    ],
     "markers": {
         "python_version": "{}.{}".format(*sys.version_info),
         "python_full_version": platform.python_version(),
@@ -260,10 +265,13 @@ print(json.dumps({
 
 
 def _check_installed(python: Path, requires: Sequence[str]) -> None:
-    """Raise TwofoldError for the requirements that are not installed beside an interpreter."""
+    """Raise TwofoldError for the requirements that are not installed beside an interpreter.
+
+    What the installed ones require, with the extras that are asked for, must be there too.
+    """
     import json
 
-    from packaging.requirements import Requirement
+    from packaging.requirements import InvalidRequirement, Requirement
 
     output = _run(
         [python, "-c", _INVENTORY],
@@ -271,21 +279,47 @@ def _check_installed(python: Path, requires: Sequence[str]) -> None:
         "pass the path of an interpreter to --python",
     )
     inventory = json.loads(output.splitlines()[-1])
-    installed = {normalize_name(name): version for name, version in inventory["installed"] if name}
-    missing = []
-    for written in requires:
-        requirement = Requirement(written)
-        if requirement.marker and not requirement.marker.evaluate(inventory["markers"]):
+    installed = {
+        normalize_name(name): (version, further)
+        for name, version, further in reversed(inventory["installed"])  # the first one is imported
+        if name
+    }
+    missing: dict[str, None] = {}
+    waiting = [(written, "", "") for written in requires]
+    seen = set(waiting)
+    for written, extra, owner in waiting:
+        try:
+            requirement = Requirement(written)
+        except InvalidRequirement as error:
+            if owner:
+                continue  # an installed distribution from before PEP 508
+            raise TwofoldError(
+                f"'{written}' is no requirement: {str(error).splitlines()[0]}",
+                'write it as "name>=1.0"',
+                "pyproject.toml: [build-system] requires",
+            ) from None
+        markers = {**inventory["markers"], "extra": extra}
+        if requirement.marker and not requirement.marker.evaluate(markers):
             continue
-        version = installed.get(normalize_name(requirement.name))
+        requirement.marker = None
+        plain = str(requirement)
+        asks = f", which {owner} requires" if owner else ""
+        version, further = installed.get(normalize_name(requirement.name), (None, ()))
         if version is None:
-            missing.append(written)
+            missing[f"{plain}{asks}"] = None
         elif not requirement.specifier.contains(version, prereleases=True):
-            missing.append(f"{written} (there is {version})")
+            missing[f"{plain} (there is {version}){asks}"] = None
+        for one in further:
+            for wanted in ("", *sorted(requirement.extras)):
+                step = (one, wanted, requirement.name)
+                if step not in seen:
+                    seen.add(step)
+                    waiting.append(step)
     if missing:
         raise TwofoldError(
-            f"the environment of {python} lacks {', '.join(missing)}",
-            "install it there, or build without --no-isolation",
+            f"the environment of {python} lacks {'; '.join(missing)}",
+            "install it there, build without --no-isolation, or skip this with "
+            "--skip-dependency-check",
         )
 
 

@@ -31,9 +31,19 @@ class BackendOptions:
     its own. `python` names its interpreter as uv does (`3.12`, a path); '' is the running one.
     `constraints` are pip's constraints files for what the backend requires. `further_requires` are
     requirements that the environment has beside the project's own: those of a recipe's host.
+    `needs_requires` is False where, without isolation, what the backend requires may be missing.
+    `is_by_hooks` says that uv is not to build what it could build without the hooks.
     """
 
-    __slots__ = ("config_settings", "constraints", "further_requires", "is_isolated", "python")
+    __slots__ = (
+        "config_settings",
+        "constraints",
+        "further_requires",
+        "is_by_hooks",
+        "is_isolated",
+        "needs_requires",
+        "python",
+    )
 
     def __init__(
         self,
@@ -48,6 +58,8 @@ class BackendOptions:
         self.python = python
         self.constraints = [os.fspath(path) for path in constraints]
         self.further_requires = tuple(further_requires)
+        self.needs_requires = True
+        self.is_by_hooks = False
 
 
 class BuildRequest:

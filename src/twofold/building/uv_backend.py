@@ -83,7 +83,9 @@ def start_uv_build(
     requires, backend = system
     options = request.backend
     steered = [options.config_settings, options.constraints, options.further_requires]
-    if any([*steered, options.python, not options.is_isolated]) or backend not in (_OWN, *_QUICK):
+    if any(
+        [*steered, options.python, options.is_by_hooks, not options.is_isolated]
+    ) or backend not in (_OWN, *_QUICK):
         return None
     uv = find_program("uv")
     if uv is None or (backend == _OWN and len(requires) != 1):

@@ -18,6 +18,7 @@ def parser() -> argparse.ArgumentParser:
     """Make the parser of `twofold build`."""
     import argparse
 
+    from twofold.cli.backend_options import add_backend_options
     from twofold.cli.recipe_options import add_recipe_options
     from twofold.cli.terminal import Parser
 
@@ -33,8 +34,9 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument(
         "--only", metavar="KINDS", help="a comma-separated list of sdist,wheel,conda,tar.bz2"
     )
-    for kind in ("sdist", "wheel", "conda"):
+    for kind, short in (("sdist", ["-s"]), ("wheel", ["-w"]), ("conda", [])):
         made.add_argument(
+            *short,
             f"--{kind}",
             action="append_const",
             dest="kinds",
@@ -48,42 +50,7 @@ def parser() -> argparse.ArgumentParser:
         action="store_true",
         help="write nothing; list each file, and why it is included or excluded",
     )
-    backend = made.add_argument_group("projects with another backend")
-    backend.add_argument(
-        "-C",
-        "--config-setting",
-        "--config-settings",
-        dest="config_settings",
-        action="append",
-        default=[],
-        metavar="KEY[=VALUE]",
-        help="a setting for the backend; repeatable, several values of a key become a list",
-    )
-    backend.add_argument(
-        "-n",
-        "--no-isolation",
-        "--no-build-isolation",
-        dest="no_isolation",
-        action="store_true",
-        help="run the backend where it is installed, not in an environment of its own",
-    )
-    backend.add_argument(
-        "-p",
-        "--python",
-        default="",
-        metavar="PYTHON",
-        help="the interpreter that runs the backend: a path, a name or a version",
-    )
-    backend.add_argument(
-        "-b",
-        "--build-constraint",
-        "--build-constraints",
-        dest="build_constraints",
-        action="append",
-        default=[],
-        metavar="FILE",
-        help="a constraints file for what the backend requires; repeatable",
-    )
+    add_backend_options(made)
     add_recipe_options(made)
     return made
 
@@ -101,6 +68,8 @@ class Arguments:
         self.outdir: str | None = None
         self.config_settings: list[str] = []
         self.no_isolation = False
+        self.skip_dependency_check = False
+        self.force_pep517 = False
         self.python = ""
         self.build_constraints: list[str] = []
         self.allow_network = False
@@ -269,7 +238,16 @@ def _backend_options(args: argparse.Namespace | Arguments) -> BackendOptions:
         known = settings.get(key)
         before = known if isinstance(known, list) else [] if known is None else [known]
         settings[key] = [*before, value] if before else value
-    return BackendOptions(settings, not args.no_isolation, args.python, args.build_constraints)
+    if args.skip_dependency_check and not args.no_isolation:
+        from twofold.errors import UsageError
+
+        raise UsageError(
+            "--skip-dependency-check is for a build without isolation", "add --no-isolation"
+        )
+    made = BackendOptions(settings, not args.no_isolation, args.python, args.build_constraints)
+    made.needs_requires = not args.skip_dependency_check
+    made.is_by_hooks = args.force_pep517
+    return made
 
 
 def _list(path: str, request: BuildRequest, as_json: bool) -> int:
