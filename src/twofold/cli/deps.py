@@ -57,7 +57,10 @@ def run(args: argparse.Namespace) -> int:
 
     declared, computed = read_declared(args.path)
     for key, where in computed.items():
-        note(f"{where} computes its {key}: they are not known here")
+        note(
+            f"{where} computes its {key}: they are not known here; "
+            "'twofold build' writes them into the wheel's METADATA, as Requires-Dist"
+        )
     names = read_conda_names(args.path)
     environment = choose_environment(args.env)
     found = read_dependencies(args.path, declared, environment, names, read_ignored(args.path))
