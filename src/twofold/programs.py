@@ -12,7 +12,8 @@ import sys
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import subprocess
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
+    from typing import IO
 
 #: SIGPIPE, which Python ignores; a program that does not expect that would never end.
 _PIPE_SIGNAL = 13
@@ -29,9 +30,10 @@ class CapturedRun:
 
 
 class StartedProgram:
-    """A program that runs without input beside this process.
+    """A program that runs beside this process.
 
-    `wait` must be called. Raises OSError if the program cannot be started.
+    `wait` or `end` must be called, after `write_input` where it has input. Raises OSError if the
+    program cannot be started.
     """
 
     def __init__(
@@ -40,14 +42,37 @@ class StartedProgram:
         variables: Mapping[str, str],
         folder: str | None = None,
         with_errors: bool = True,
+        has_input: bool = False,
     ) -> None:
         """`variables` are the whole environment; without `with_errors` stderr is dropped."""
         words = [str(word) for word in command]
         self._process: subprocess.Popen[bytes] | None = None
         if sys.platform == "win32" or folder is not None or not os.path.isabs(words[0]):
-            self._process = _open_process(words, variables, folder, with_errors)
+            self._process = _open_process(words, variables, folder, with_errors, has_input)
         else:
-            self._pid, self._output = _spawn(words, variables, with_errors)
+            self._pid, self._output, self._input = _spawn(words, variables, with_errors, has_input)
+
+    def write_input(self, pieces: Iterable[bytes]) -> None:
+        """Write the whole input; a program that has ended takes no more."""
+        if self._process is not None and self._process.stdin is not None:
+            target: IO[bytes] = self._process.stdin
+        else:
+            target = os.fdopen(self._input, "wb", buffering=1 << 16)
+        try:
+            with target:
+                target.writelines(pieces)
+        except (BrokenPipeError, ConnectionError):
+            return  # what became of it, `wait` says
+
+    def end(self) -> None:
+        """End the program, whose output nobody wants."""
+        if self._process is not None:
+            with self._process as process:
+                process.kill()
+            return
+        os.kill(self._pid, 9)
+        os.close(self._output)
+        os.waitpid(self._pid, 0)
 
     def wait(self) -> CapturedRun:
         """Read the output to its end, and wait for the program."""
@@ -79,7 +104,11 @@ class StartedProgram:
 
 
 def _open_process(
-    words: list[str], variables: Mapping[str, str], folder: str | None, with_errors: bool
+    words: list[str],
+    variables: Mapping[str, str],
+    folder: str | None,
+    with_errors: bool,
+    has_input: bool,
 ) -> subprocess.Popen[bytes]:
     import subprocess
 
@@ -87,7 +116,7 @@ def _open_process(
         words,
         cwd=folder,
         env=variables,
-        stdin=subprocess.DEVNULL,
+        stdin=subprocess.PIPE if has_input else subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT if with_errors else subprocess.DEVNULL,
     )
@@ -96,13 +125,17 @@ def _open_process(
 if sys.platform != "win32":
 
     def _spawn(
-        words: list[str], variables: Mapping[str, str], with_errors: bool
-    ) -> tuple[int, int]:
-        """Start a program; its process id, and the end of the pipe that has its output."""
+        words: list[str], variables: Mapping[str, str], with_errors: bool, has_input: bool
+    ) -> tuple[int, int, int]:
+        """Start a program; its process id, and our ends of the pipes of its output and its input
+        (-1: it has none)."""
         reading, writing = os.pipe()
+        source, target = os.pipe() if has_input else (-1, -1)
         nothing = (os.POSIX_SPAWN_OPEN, 2, os.devnull, os.O_WRONLY, 0)
         actions = [
-            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+            (os.POSIX_SPAWN_DUP2, source, 0)
+            if has_input
+            else (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
             (os.POSIX_SPAWN_DUP2, writing, 1),
             (os.POSIX_SPAWN_DUP2, writing, 2) if with_errors else nothing,
         ]
@@ -112,10 +145,14 @@ if sys.platform != "win32":
             )
         except BaseException:
             os.close(reading)
+            if has_input:
+                os.close(target)
             raise
         finally:
             os.close(writing)
-        return pid, reading
+            if has_input:
+                os.close(source)
+        return pid, reading, target
 
 
 def run_captured(

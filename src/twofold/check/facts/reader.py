@@ -12,12 +12,16 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import subprocess
     from collections.abc import Sequence
+    from threading import Thread
     from typing import Any
 
+    from twofold.programs import StartedProgram
+
 #: Bytes of source above which starting the reader costs less than the parser.
-READER_BYTES = 24 << 10
+READER_BYTES = 4 << 10
+#: So much a pipe takes at once on every system, the lengths of the modules included.
+_PIPE_BYTES = 32 << 10
 
 
 def find_reader() -> str | None:
@@ -28,66 +32,57 @@ def find_reader() -> str | None:
 
 
 class Reading:
-    """Modules that the reader reads beside this process.
+    """Modules that the reader reads beside this process; `finish` or `close` must be called.
 
     It says of each whether one of the `words` (two bytes at least) is in it.
     """
 
     def __init__(self, sources: Sequence[bytes], words: Sequence[str]) -> None:
         self._count = len(sources)
-        self._process: subprocess.Popen[bytes] | None = None
-        program = find_reader()
-        if program is None or sum(map(len, sources)) < READER_BYTES:
+        self._program: StartedProgram | None = None
+        self._feeder: Thread | None = None
+        path = find_reader()
+        size = sum(map(len, sources))
+        if path is None or size < READER_BYTES:
             return
-        import subprocess
-        from threading import Thread
+        from twofold.programs import StartedProgram
 
+        command = [path, *words]
         try:
-            self._process = subprocess.Popen(
-                [program, *words],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-            )
+            program = StartedProgram(command, os.environ, with_errors=False, has_input=True)
         except OSError:
             return  # another machine's program: all is parsed then
-        self._feeder = Thread(target=_feed, args=(self._process, sources), daemon=True)
+        self._program = program
+        frames = (piece for one in sources for piece in (b"%d\n" % len(one), one))
+        if size < _PIPE_BYTES:
+            program.write_input(frames)
+            return
+        from threading import Thread
+
+        self._feeder = Thread(target=program.write_input, args=(frames,), daemon=True)
         self._feeder.start()
 
     @property
     def is_beside(self) -> bool:
-        """Whether the program reads."""
-        return self._process is not None
+        """Whether there is so much to read that other work should be done meanwhile."""
+        return self._feeder is not None
 
     def finish(self) -> list[Any] | None:
         """The answer for each module (see `reader/src/main.rs`); None where it cannot run."""
-        if self._process is None or self._process.stdout is None:
+        if self._program is None:
             return None
-        with self._process:
-            data = self._process.stdout.read()
-            self._feeder.join()
+        data, code = self._program.wait_for_bytes()
+        self._program = None
         import json
 
         try:
-            answers = json.loads(data)
+            answers = json.loads(data) if code == 0 else None
         except ValueError:
-            return None  # it was ended: all is parsed
+            return None  # another program of this name
         return answers if isinstance(answers, list) and len(answers) == self._count else None
 
     def close(self) -> None:
-        """End the program if it still runs."""
-        if self._process is not None and self._process.returncode is None:
-            self._process.kill()
-            self._process.wait()
-
-
-def _feed(process: subprocess.Popen[bytes], sources: Sequence[bytes]) -> None:
-    """Write the modules, which the program reads to their end before it answers."""
-    assert process.stdin is not None
-    try:
-        with process.stdin as target:
-            for source in sources:
-                target.write(b"%d\n" % len(source))
-                target.write(source)
-    except OSError:
-        return  # it has ended, and has no answer
+        """End the program if nobody has waited for it."""
+        if self._program is not None:
+            self._program.end()
+            self._program = None

@@ -18,56 +18,41 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from twofold.check.context import SourceCode
 
-#: What is looked for first. An expression that begins with one plain letter is quicker than a plain
-#: search, and one takes the place of several.
-_LOOKS = {
-    b"A": expression(rb"A(?:[KS]IA|Iza|gE(?<=pypi-AgE))"),
-    b"P": expression(rb"P(?=RIVATE KEY)"),
-    b"S": expression(rb"S(?=G\.)"),
-    b"_": expression(rb"_(?:live_|(?<=npm_)|(?<=hf_))"),
-    b"g": expression(rb"g(?:h[opsu]_|ithub_pat_|lpat-)"),
-    b"k": expression(rb"k(?:-(?<=sk-)|ey-data(?<=client-key-data))"),
-    b"x": expression(rb"x(?=ox)"),
-    b'"': expression(rb"\"(?=auths\")"),
-}
-#: One of these is in every form; words, for those who search without expressions.
-SIGNS = (
-    *("AKIA", "ASIA", "AIza", "pypi-AgE", "PRIVATE KEY", "SG.", "_live_", "npm_", "hf_", "ghp_"),
-    *("gho_", "ghs_", "ghu_", "github_pat_", "glpat-", "sk-", "client-key-data", "xox", '"auths"'),
-)
-#: Where it is there: the form, and what it is.
+#: Words of which one is in every such value, the form, and what it is.
 _FORMS = (
     (
-        b"P",
+        ("PRIVATE KEY",),
         rb"-----BEGIN (?:[A-Z]+ )*PRIVATE KEY(?: BLOCK)?-----\s*\n?[A-Za-z0-9+/=:\s-]{40}",
         "a private key",
     ),
-    (b"A", rb"A[KS]IA[0-9A-Z]{16}\b", "an access key of AWS"),
+    (("AKIA", "ASIA"), rb"A[KS]IA[0-9A-Z]{16}\b", "an access key of AWS"),
     (
-        b"g",
+        ("ghp_", "gho_", "ghs_", "ghu_", "github_pat_"),
         rb"(?:gh[opsu]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{60,})\b",
         "a token of GitHub",
     ),
-    (b"g", rb"glpat-[A-Za-z0-9_-]{20,}", "a token of GitLab"),
-    (b"A", rb"pypi-AgE[A-Za-z0-9_-]{60,}", "a token of PyPI"),
-    (b"x", rb"xox[abeoprs]-[0-9]{8,}-[A-Za-z0-9-]{20,}", "a token of Slack"),
-    (b"A", rb"AIza[0-9A-Za-z_-]{35}\b", "an API key of Google"),
-    (b"_", rb"[rs]k_live_[0-9A-Za-z]{24,}\b", "a key of Stripe"),
-    (b"_", rb"npm_[A-Za-z0-9]{36}\b", "a token of npm"),
-    (b"k", rb"sk-(?:ant-api\d\d-|proj-)?[A-Za-z0-9_-]{48,}", "an API key"),
-    (b"_", rb"hf_[A-Za-z]{34}\b", "a token of Hugging Face"),
+    (("glpat-",), rb"glpat-[A-Za-z0-9_-]{20,}", "a token of GitLab"),
+    (("pypi-AgE",), rb"pypi-AgE[A-Za-z0-9_-]{60,}", "a token of PyPI"),
+    (("xox",), rb"xox[abeoprs]-[0-9]{8,}-[A-Za-z0-9-]{20,}", "a token of Slack"),
+    (("AIza",), rb"AIza[0-9A-Za-z_-]{35}\b", "an API key of Google"),
+    (("k_live_",), rb"[rs]k_live_[0-9A-Za-z]{24,}\b", "a key of Stripe"),
+    (("npm_",), rb"npm_[A-Za-z0-9]{36}\b", "a token of npm"),
+    (("sk-",), rb"sk-(?:ant-api\d\d-|proj-)?[A-Za-z0-9_-]{48,}", "an API key"),
+    (("hf_",), rb"hf_[A-Za-z]{34}\b", "a token of Hugging Face"),
     (
-        b'"',
+        ('"auths"',),
         rb'"auths"\s*:\s*\{\s*"[^"\n]+"\s*:\s*\{\s*"auth"\s*:\s*"[A-Za-z0-9+/=]{12,}"',
         "a login of Docker",
     ),
     (
-        b"k",
+        ("client-key-data",),
         rb"client-key-data[\"']?\s*:\s*[\"']?[A-Za-z0-9+/=]{60,}",
         "a key of Kubernetes",
     ),
-    (b"S", rb"SG\.[\w-]{22}\.[\w-]{43}\b", "a key of SendGrid"),
+    (("SG.",), rb"SG\.[\w-]{22}\.[\w-]{43}\b", "a key of SendGrid"),
 )
+#: Without one of these words a file holds none of the forms.
+SIGNS = tuple(sign for signs, _, _ in _FORMS for sign in signs)
 _KEY, _STORE, _SETTINGS = "a key", "a store of keys", "settings with secrets"
 #: What a test suite may bring on purpose.
 _KEYS = frozenset([_KEY, _STORE, "an SSH key", "a private key"])
@@ -182,11 +167,8 @@ def find_secret(path: str, data: bytes, may_hold_form: bool = True) -> tuple[str
 
 def _find_form(data: bytes) -> tuple[str, int] | None:
     """The first of the forms that is in a file, and its line."""
-    possible = {letter for letter, look in _LOOKS.items() if look.search(data)}
-    if not possible:
-        return None
-    for letter, form, what in _FORMS:
-        if letter not in possible:
+    for signs, form, what in _FORMS:
+        if not any(sign.encode() in data for sign in signs):
             continue
         for found in re.finditer(form, data):
             before = data[max(found.start() - 1, 0) : found.start()]
