@@ -1,7 +1,8 @@
-"""The three projects that builds are timed on, made anew from nothing but pip and a fixed seed.
+"""The projects that builds are timed on, made anew from nothing but pip and a fixed seed.
 
 (a) 10 modules, 16 kB; (b) sympy 1.13.3 whole, 1,517 modules; (c) 101 files with 105 MB of
-package data: tables of numbers as text and as binary, which compress about as such files do.
+package data: tables of numbers as text and as binary, which compress about as such files do;
+(d) trio 0.35.0, 144 modules; (e) textual 8.2.8, 247 modules.
 """
 
 from __future__ import annotations
@@ -21,7 +22,15 @@ BACKENDS = {
     "hatch": ("hatchling", "hatchling.build"),
     "setuptools": ("setuptools", "setuptools.build_meta"),
 }
-SYMPY = "1.13.3"
+#: What is fetched: the version of the wheel, and what it depends on (markers and extras left out).
+SYMPY, TRIO, TEXTUAL = "1.13.3", "0.35.0", "8.2.8"
+DEPENDENCIES = {
+    "trio": "attrs sortedcontainers idna outcome sniffio cffi exceptiongroup",
+    "textual": "markdown-it-py mdit-py-plugins platformdirs pygments rich tree-sitter "
+    "tree-sitter-python typing-extensions",
+}
+#: Packages whose own code says their version.
+VERSIONS = {"trio": TRIO, "textual": TEXTUAL}
 
 
 def make(folder: Path) -> dict[str, Path]:
@@ -29,12 +38,15 @@ def make(folder: Path) -> dict[str, Path]:
     made = {}
     for letter, name, write in (
         ("a", "small_input", _make_small),
-        ("b", "sympy", _make_sympy),
+        # Whole: a part of sympy lacks modules that others import (TF105).
+        ("b", "sympy", lambda package, folder: _unpack(package, folder, SYMPY)),
         ("c", "data_input", _make_data),
+        ("d", "trio", lambda package, folder: _unpack(package, folder, TRIO)),
+        ("e", "textual", lambda package, folder: _unpack(package, folder, TEXTUAL)),
     ):
         package = folder / f"input-{letter}" / name
         if not package.exists():
-            draft = package.with_name("draft")
+            draft = package.with_name(f"{name}.draft")
             shutil.rmtree(draft, ignore_errors=True)
             draft.mkdir(parents=True)
             write(draft, folder)
@@ -57,11 +69,11 @@ build-backend = "{module}"
 
 [project]
 name = "{package.name}"
-version = "1.0.0"
+version = "{VERSIONS.get(package.name, "1.0.0")}"
 description = "An input of the benchmark"
 readme = "README.md"
 requires-python = ">=3.11"
-dependencies = ["mpmath>=1.1.0"]
+dependencies = {DEPENDENCIES.get(package.name, "mpmath>=1.1.0").split()}
 {_SETUPTOOLS if backend == "setuptools" else ""}""",
         encoding="utf-8",
     )
@@ -93,19 +105,20 @@ def _make_small(package: Path, _: Path) -> None:
         (package / f"{name}.py").write_text("\n\n".join(lines), encoding="utf-8")
 
 
-def _make_sympy(package: Path, folder: Path) -> None:
-    """The whole package of sympy: a part of it lacks modules that others import (TF105)."""
+def _unpack(package: Path, folder: Path, version: str) -> None:
+    """The package of a project's wheel; its draft lies in a folder of the same name."""
+    name = package.name.removesuffix(".draft")
     wheels = folder / "wheels"
-    if not list(wheels.glob("sympy-*.whl")):
+    if not list(wheels.glob(f"{name}-{version}-*.whl")):
+        wanted = f"{name}=={version}"
         subprocess.run(
-            [sys.executable, "-m", "pip", "download", "--no-deps", "-d", wheels, f"sympy=={SYMPY}"],
-            check=True,
+            [sys.executable, "-m", "pip", "download", "--no-deps", "-d", wheels, wanted], check=True
         )
-    with zipfile.ZipFile(next(wheels.glob("sympy-*.whl"))) as archive:
-        for name in [name for name in archive.namelist() if name.startswith("sympy/")]:
-            target = package / name.partition("/")[2]
+    with zipfile.ZipFile(next(wheels.glob(f"{name}-{version}-*.whl"))) as archive:
+        for member in [one for one in archive.namelist() if one.startswith(f"{name}/")]:
+            target = package / member.partition("/")[2]
             target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(archive.read(name))
+            target.write_bytes(archive.read(member))
 
 
 def _make_data(package: Path, _: Path) -> None:

@@ -44,7 +44,7 @@ impl<'a> Module<'a> {
             if test.what == What::NotTyping {
                 rest.is_typing = true;
             } else {
-                rest.is_optional |= asks_for_platform && !is_typing;
+                rest.is_optional |= asks_for_platform;
             }
             branches += 1;
             if branches > SURE_BRANCHES {

@@ -17,6 +17,8 @@ pub enum What {
     Text,
     /// A constant that is false.
     False,
+    /// What asks for type checking, and for something else.
+    Typing,
     /// `not` before what asks for type checking.
     NotTyping,
     Other,
@@ -94,6 +96,7 @@ pub const STARS: u32 = code_of(b"**");
 pub const EQUALS: u32 = code_of(b"=");
 const WALRUS: u32 = code_of(b":=");
 
+const AND: u8 = 2;
 const NOT: u8 = 3;
 const COMPARE: u8 = 4;
 pub const OR: u8 = 5;
@@ -196,7 +199,7 @@ impl<'a> Parser<'a> {
     pub fn is_typing(&self, test: &Expression) -> bool {
         match test.what {
             What::Name | What::Attribute => TYPING.contains(&self.slice(test.name)),
-            What::False => true,
+            What::False | What::Typing => true,
             _ => false,
         }
     }
@@ -326,16 +329,22 @@ impl<'a> Parser<'a> {
             self.pass_operator(rank)?;
             let is_power = rank == POWER;
             self.deepen()?;
-            self.binary(if is_power { UNARY } else { rank + 1 })?;
+            let right = self.binary(if is_power { UNARY } else { rank + 1 })?;
             self.level -= 1;
             self.names.truncate(mark);
             chain += 1;
             if chain > SURE_CHAIN {
                 self.lexer.doubt();
             }
+            let is_typing = rank == AND && (self.is_typing(&left) || self.is_typing(&right));
             let name = left.name;
             let was_name = left.what == What::Name;
-            left = self.make(if rank == COMPARE { What::Compare } else { What::Other }, start);
+            let what = match rank {
+                COMPARE => What::Compare,
+                AND if is_typing => What::Typing,
+                _ => What::Other,
+            };
+            left = self.make(what, start);
             if was_name && rank == COMPARE {
                 left.owner = name; // `__name__ == ...`
             }

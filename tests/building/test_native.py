@@ -253,6 +253,24 @@ def test_errors_of_check_stop_the_build_and_are_reported_together(
     assert not (root / "dist").exists()
 
 
+def test_errors_found_beside_the_writing_leave_nothing_of_the_build(project: Project) -> None:
+    """A large project is written while its modules are read."""
+    root = project("flat_layout")
+    large = "".join(f"VALUE_{number} = {number}\n" for number in range(4000))
+    (root / "flat_sample" / "large.py").write_text(f"{large}from . import nothing\n", "utf-8")
+    before = sorted(root.rglob("*"))
+    with pytest.raises(ProjectErrors, match="flat_sample has no 'nothing'"):
+        build_project(root)
+    assert sorted(root.rglob("*")) == before
+    (root / "flat_sample" / "large.py").write_text(large, "utf-8")
+    build_project(root)
+    held = sorted((root / "dist").iterdir())
+    (root / "flat_sample" / "large.py").write_text(f"{large}return\n", "utf-8")
+    with pytest.raises(ProjectErrors, match="outside function"):
+        build_project(root)
+    assert sorted((root / "dist").iterdir()) == held
+
+
 def test_the_conda_settings_of_the_project_hold(project: Project) -> None:
     root = project("flat_layout")
     with (root / "pyproject.toml").open("a", encoding="utf-8") as file:

@@ -15,6 +15,7 @@ import pytest
 from tests.check.samples import PROJECTS, code
 from tests.conftest import CommandResult
 from twofold.check import check_project, find_build_errors
+from twofold.check.before_build import StartedCheck
 from twofold.check.facts.processes import Call
 from twofold.check.rule_table import BY_CODE
 from twofold_build.archive import to_content
@@ -143,6 +144,17 @@ def test_many_new_modules_are_read_by_several_processes(
     many = {f"src/pkg/m{number}.py": f"x = {number}\n" * 30 for number in range(40)}
     root = project({**many, "src/pkg/m7.py": "x = (1"})
     assert [f.where for f in find_build_errors(root, read_project(root))] == ["src/pkg/m7.py:1"]
+
+
+def test_a_large_build_without_the_reader_says_what_it_lacks(
+    project: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("twofold.check.facts.store.MISSED_BYTES", 100)
+    monkeypatch.setattr("twofold.check.facts.reader.find_reader", lambda: None)
+    loaded = read_project(project(code("x = 1\n" * 50)))
+    assert StartedCheck(loaded, None, {}).wants_reader
+    assert find_build_errors(loaded.root, loaded) == []
+    assert not StartedCheck(loaded, None, {}).wants_reader  # it is known
 
 
 def test_errors_are_the_same_with_and_without_the_reader(

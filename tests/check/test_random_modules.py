@@ -38,6 +38,7 @@ GRAMMAR: dict[str, tuple[str, ...]] = {
         "TYPE_CHECKING",
         "typing.TYPE_CHECKING",
         "not TYPE_CHECKING",
+        "<test> and <test>",
         "__name__ == '__main__'",
         "sys.platform == 'x'",
         "<value>",

@@ -44,6 +44,8 @@ MODULES = {
     "imports under conditions": (
         "if TYPE_CHECKING:\n    from a import b\n"
         "if t.TYPE_CHECKING:\n    import c\nelse:\n    import d\n"
+        "if TYPE_CHECKING and sys.version_info > (3, 9):\n    import v\nelse:\n    import w\n"
+        "if not (x and TYPE_CHECKING):\n    import y\nelse:\n    import z\n"
         "try:\n    import e\nexcept ImportError:\n    e = None\nif sys.platform == 'x': import f\n"
         "if __name__ == '__main__':\n    import g\n    h = 1\nwith x:\n    import i\n"
     ),

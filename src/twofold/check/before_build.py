@@ -55,6 +55,11 @@ class StartedCheck:
         """Whether another process reads the modules."""
         return self._errors is not None and self._errors.is_beside
 
+    @property
+    def wants_reader(self) -> bool:
+        """Whether the compiled reader, which is not installed, would be much quicker."""
+        return self._errors is not None and self._errors.wants_reader
+
     def finish(self) -> list[Finding]:
         """The errors found, in the order of files and lines."""
         if self._errors is None:

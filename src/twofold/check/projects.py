@@ -169,6 +169,11 @@ class StoppingErrors:
         """Whether another process reads the modules."""
         return self._load.is_beside
 
+    @property
+    def wants_reader(self) -> bool:
+        """Whether the compiled reader, which is not installed, would be much quicker."""
+        return self._load.wants_reader
+
     def finish(self) -> list[Finding]:
         """What the rules find."""
         facts, harmless = self._load.finish()

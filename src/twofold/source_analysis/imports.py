@@ -253,10 +253,13 @@ _TYPE_CHECKING_NAMES = ("TYPE_CHECKING", "MYPY", "MYPY_CHECK_RUNNING")
 def is_type_checking(test: ast.expr) -> bool:
     """Whether an `if` tests `TYPE_CHECKING`, `typing.TYPE_CHECKING` or its older forms.
 
-    Those are what mypy takes for true: `MYPY`, and constants that never are (`if False:`).
+    Those are what mypy takes for true: `MYPY`, and constants that never are (`if False:`); with
+    `and`, one of them is enough.
     """
     if isinstance(test, ast.Constant):
         return not test.value
+    if isinstance(test, ast.BoolOp) and isinstance(test.op, ast.And):
+        return any(is_type_checking(value) for value in test.values)
     name = test.id if isinstance(test, ast.Name) else getattr(test, "attr", "")
     return name in _TYPE_CHECKING_NAMES
 

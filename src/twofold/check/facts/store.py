@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 #: Bytes of source above which starting further Pythons (some 150 ms each) is worth it.
 PARALLEL_BYTES = 3 << 20
+#: Bytes of source whose parsing takes some seconds.
+MISSED_BYTES = 1 << 20
 
 
 class FactsStore:
@@ -169,6 +171,11 @@ class QuickLoad:
             {path: self._found[digest] for path, digest in self._digests.items()},
             {path for path, digest in self._digests.items() if digest in wordless},
         )
+
+    @property
+    def wants_reader(self) -> bool:
+        """Whether so much is to be parsed that the reader would be missed."""
+        return not self.is_beside and sum(map(len, self._sources)) >= MISSED_BYTES
 
     def close(self) -> None:
         """End the program that may still read."""
