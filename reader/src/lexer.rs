@@ -55,11 +55,13 @@ struct Column {
 /// Where the lexer stands, to come back to.
 #[derive(Clone, Copy)]
 pub struct Place {
-    pub token: Token,
-    pub at: usize,
-    pub line: u32,
-    pub depth: u32,
-    pub last_end: usize,
+    token: Token,
+    at: usize,
+    limit: usize,
+    line: u32,
+    depth: u32,
+    fields: u32,
+    last_end: usize,
 }
 
 pub struct Lexer<'a> {
@@ -128,8 +130,10 @@ impl<'a> Lexer<'a> {
         Place {
             token: self.token,
             at: self.at,
+            limit: self.limit,
             line: self.line,
             depth: self.depth,
+            fields: self.fields,
             last_end: self.last_end,
         }
     }
@@ -138,8 +142,10 @@ impl<'a> Lexer<'a> {
     pub fn restore(&mut self, place: Place) {
         self.token = place.token;
         self.at = place.at;
+        self.limit = place.limit;
         self.line = place.line;
         self.depth = place.depth;
+        self.fields = place.fields;
         self.last_end = place.last_end;
         self.begins_line = false;
     }

@@ -46,6 +46,7 @@ pub struct Attempt {
     level: u32,
     lambdas: u32,
     comprehensions: u32,
+    iterables: u32,
     annotations: u32,
 }
 
@@ -97,6 +98,7 @@ impl<'a> Module<'a> {
         Ok(())
     }
 
+    /// What to come back to with `give_up`, where a statement may turn out to be another.
     pub fn attempt(&self) -> Attempt {
         let parser = &self.parser;
         Attempt {
@@ -106,6 +108,7 @@ impl<'a> Module<'a> {
             level: parser.level,
             lambdas: parser.lambdas,
             comprehensions: parser.comprehensions,
+            iterables: parser.iterables,
             annotations: parser.annotations,
         }
     }
@@ -118,6 +121,7 @@ impl<'a> Module<'a> {
         parser.level = attempt.level;
         parser.lambdas = attempt.lambdas;
         parser.comprehensions = attempt.comprehensions;
+        parser.iterables = attempt.iterables;
         parser.annotations = attempt.annotations;
     }
 
@@ -186,6 +190,7 @@ impl<'a> Module<'a> {
         }
     }
 
+    /// Go into blocks of which the compiler takes only so many.
     pub fn nest(&mut self, around: &mut Around, blocks: u32) {
         around.blocks += blocks;
         if around.blocks > SURE_BLOCKS {

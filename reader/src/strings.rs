@@ -65,7 +65,6 @@ impl Parser<'_> {
     pub fn field(&mut self, start: usize, end: usize, nested: u32) -> Outcome<usize> {
         const EXCLAMATION: u32 = code_of(b"!");
         let place = self.lexer.place();
-        let limit = self.lexer.limit;
         let mark = self.names.len();
         self.lexer.limit = end;
         self.lexer.at = start;
@@ -78,8 +77,6 @@ impl Parser<'_> {
         self.star_expressions()?;
         let text = self.lexer.text;
         let token = self.lexer.token;
-        self.lexer.fields -= 1;
-        self.lexer.limit = limit;
         self.lexer.restore(place);
         self.names.truncate(mark);
         let mut at = token.start;

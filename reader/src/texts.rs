@@ -123,7 +123,7 @@ pub fn exported_change(text: &[u8]) -> Option<Change<'_>> {
         b".sort" | b".reverse" if value.is_empty() => None,
         b".extend" => match strings_of(value) {
             Strings::Computed if contains(value, b",") || contains(value, b"=") => unsure,
-            _ if value.trim_ascii_end_is(b',') => unsure,
+            _ if last_byte(value) == Some(&b',') => unsure,
             strings => Some((b'+', strings)),
         },
         b".append" | b".remove" => match text_of(value) {
@@ -138,15 +138,8 @@ fn known(word: &[u8]) -> Strings<'_> {
     Strings::Known(vec![word])
 }
 
-trait EndsWith {
-    fn trim_ascii_end_is(&self, last: u8) -> bool;
-}
-
-impl EndsWith for [u8] {
-    /// Whether the last byte that is no blank is this one.
-    fn trim_ascii_end_is(&self, last: u8) -> bool {
-        self.iter().rev().find(|byte| !byte.is_ascii_whitespace()) == Some(&last)
-    }
+fn last_byte(text: &[u8]) -> Option<&u8> {
+    text.iter().rev().find(|byte| !byte.is_ascii_whitespace())
 }
 
 enum Part<'a> {

@@ -20,7 +20,7 @@ ROW = re.compile(
     r"^\| (?P<name>\S+) (?P<version>\d\S*) \| (?P<backend>[^|]+) \| (?P<counts>.+) \|$",
     re.MULTILINE,
 )
-ALWAYS = ("docopt", "idna")
+ALWAYS = ("idna",)
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from tests.server.conftest import Place
 from twofold.server.auth import login_throttle
 
 
-@pytest.mark.parametrize("examples", [3, pytest.param(40, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("examples", [1, pytest.param(40, marks=pytest.mark.slow)])
 def test_the_management_api_does_what_its_document_says(
     served: Place, tmp_path: Path, examples: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

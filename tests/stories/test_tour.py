@@ -43,7 +43,7 @@ def test_the_example_walks_the_whole_road_within_a_minute(
             id="setup.py alone",
             marks=pytest.mark.slow,
         ),
-        pytest.param("idna==3.10", "idna.encode('twofold')", id="flit"),
+        pytest.param("idna==3.10", "idna.encode('twofold')", id="flit", marks=pytest.mark.slow),
         pytest.param(
             "sqlparse==0.5.3",
             "sqlparse.split('select 1;')",
