@@ -110,6 +110,7 @@ MODULES = {
         "class A:\n    def f(self, a, /): return (b := a)\nx = y[1, *z]\nw: int | None = 1\n"
     ),
     "decorators": "@a\n@b(\n  c=1,\n)\nclass D: pass\n@e.f().g\ndef h(): pass\n",
+    "one quote inside of three": 'x = f"""{f("a")} {\'b\'}"""\ny = f\'{a:{b}}\'\n',
     "no last line end": "import a\nx = 1",
     "nothing": "",
     "comments alone": "# a\n\n   # b\n",

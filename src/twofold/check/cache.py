@@ -16,7 +16,7 @@ from twofold_build.atomic import write_atomically
 
 #: Raise it when a rule finds something else or `facts` holds something else: what another version
 #: left in the cache is not read.
-RULES_VERSION = 18
+RULES_VERSION = 19
 #: As many files are kept in a folder; each costs a directory entry.
 _MAX_FILES = 2000
 

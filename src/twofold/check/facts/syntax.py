@@ -244,7 +244,9 @@ def _find_pep701_fstring(source: bytes) -> int:
             if token.type in (start, tokenize.STRING):
                 quote = token.string.lstrip("rRbBuUfFtT")[:3]
                 quote = quote if quote in ('"""', "'''") else quote[:1]
-                if quotes and (quote[0] == quotes[-1][0] or "\\" in token.string):
+                # One quote is no end of three.
+                is_end = bool(quotes) and quote.startswith(quotes[-1])
+                if is_end or (quotes and "\\" in token.string):
                     return token.start[0]
                 if token.type == start:
                     quotes.append(quote)
