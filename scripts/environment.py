@@ -59,6 +59,7 @@ def _install(groups: tuple[str, ...]) -> None:
                 f"this Python cannot make a virtual environment: {error}\n"
                 "  hint: install its venv and ensurepip modules (python3-venv on Debian)"
             )
+    reader = _start_reader()  # beside pip, which takes longer
     pip = [str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     # pip 25.1 is the first to know dependency groups.
     subprocess.run([*pip, "--upgrade", "pip>=25.1"], check=True)
@@ -68,20 +69,24 @@ def _install(groups: tuple[str, ...]) -> None:
     subprocess.run(
         [*pip, "-e", str(ROOT / "backend"), "-e", f"{ROOT}[all]", *chosen], check=True, cwd=ROOT
     )
-    _build_reader()
+    _finish_reader(reader)
 
 
-def _build_reader() -> None:
-    """The compiled reader, without which first builds are slower, and its tests skipped."""
+def _start_reader() -> subprocess.Popen[bytes] | None:
+    """Build the compiled reader, without which first builds are slower, and its tests skipped."""
     if shutil.which("cargo") is None:
-        print("note: without Rust's cargo there is no twofold-reader: its tests are skipped")
-        return
-    name = "twofold-reader.exe" if os.name == "nt" else "twofold-reader"
+        return None
     # Not by pip and maturin, which takes four times as long.
-    done = subprocess.run(
-        ["cargo", "build", "--release", "--quiet", "--locked"], check=False, cwd=ROOT / "reader"
+    return subprocess.Popen(
+        ["cargo", "build", "--release", "--quiet", "--locked"], cwd=ROOT / "reader"
     )
-    if done.returncode == 0:
-        shutil.copy2(ROOT / "reader" / "target" / "release" / name, BIN / name)
-    else:
+
+
+def _finish_reader(building: subprocess.Popen[bytes] | None) -> None:
+    name = "twofold-reader.exe" if os.name == "nt" else "twofold-reader"
+    if building is None:
+        print("note: without Rust's cargo there is no twofold-reader: its tests are skipped")
+    elif building.wait() != 0:
         print("note: twofold-reader could not be built: its tests are skipped")
+    else:
+        shutil.copy2(ROOT / "reader" / "target" / "release" / name, BIN / name)

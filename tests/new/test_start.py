@@ -42,7 +42,7 @@ def test_the_project_is_whole_and_builds(twofold: Twofold, tmp_path: Path) -> No
     assert len(build_project(root).artifacts) == 3
 
 
-@pytest.mark.parametrize("layout", ["src", "flat"])
+@pytest.mark.parametrize("layout", [pytest.param("src", marks=pytest.mark.slow), "flat"])
 def test_its_tests_pass_and_its_names_can_be_imported(
     layout: str, twofold: Twofold, tmp_path: Path
 ) -> None:

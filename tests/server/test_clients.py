@@ -59,6 +59,7 @@ def test_pip_finds_what_was_uploaded(served: Place, tmp_path: Path) -> None:
     assert [p.name for p in (tmp_path / "out").iterdir()] == ["my_package-1.0-py3-none-any.whl"]
 
 
+@pytest.mark.slow  # tests/stories/test_clients.py uploads with it in every run
 def test_anaconda_logs_in_uploads_shows_and_removes(served: Place, tmp_path: Path) -> None:
     run("anaconda", "config", "--set", "url", f"{served.url}/api")
     run("anaconda", "login", "--username", "owner", "--password", served.token)

@@ -26,9 +26,12 @@ _PIPE_BYTES = 32 << 10
 
 def find_reader() -> str | None:
     """The program beside this Python; None where it is not installed."""
-    name = "twofold-reader.exe" if os.name == "nt" else "twofold-reader"
-    path = os.path.join(os.path.dirname(sys.executable or ""), name)
-    return path if os.path.exists(path) else None
+    folder = os.path.dirname(sys.executable or "")
+    if os.name != "nt":
+        places = [os.path.join(folder, "twofold-reader")]
+    else:  # in an environment of conda Python itself is one folder above the programs
+        places = [os.path.join(folder, *sub, "twofold-reader.exe") for sub in ((), ("Scripts",))]
+    return next((place for place in places if os.path.exists(place)), None)
 
 
 class Reading:
