@@ -29,16 +29,8 @@ impl Parser<'_> {
             self.expect(CLOSE)?;
             return Ok(self.make(What::Other, start));
         }
-        let mark = self.names.len();
-        let surprises = self.surprises;
-        let first = self.star_expression(true)?;
-        if self.begins_comprehension() {
-            if first.what == What::Starred {
-                return Err(Refusal);
-            }
-            self.comprehension(surprises, true)?;
-            self.names.truncate(mark);
-            self.expect(CLOSE)?;
+        let (first, is_generator) = self.first_part(CLOSE, true)?;
+        if is_generator {
             return Ok(self.make(What::Other, start));
         }
         if self.is(COMMA) {
@@ -52,6 +44,23 @@ impl Parser<'_> {
         Ok(Expression { is_grouped: true, start, end: self.lexer.last_end, ..first })
     }
 
+    /// The first expression in brackets, and whether a comprehension of it ends with `end`.
+    fn first_part(&mut self, end: u32, is_generator: bool) -> Outcome<(Expression, bool)> {
+        let mark = self.names.len();
+        let surprises = self.surprises;
+        let first = self.star_expression(true)?;
+        if !self.begins_comprehension() {
+            return Ok((first, false));
+        }
+        if first.what == What::Starred {
+            return Err(Refusal);
+        }
+        self.comprehension(surprises, is_generator)?;
+        self.names.truncate(mark);
+        self.expect(end)?;
+        Ok((first, true))
+    }
+
     pub fn list(&mut self) -> Outcome<Expression> {
         let start = self.lexer.token.start;
         const END: u32 = code_of(b"]");
@@ -62,16 +71,8 @@ impl Parser<'_> {
             empty.is_deletable = true;
             return Ok(empty);
         }
-        let mark = self.names.len();
-        let surprises = self.surprises;
-        let first = self.star_expression(true)?;
-        if self.begins_comprehension() {
-            if first.what == What::Starred {
-                return Err(Refusal);
-            }
-            self.comprehension(surprises, false)?;
-            self.names.truncate(mark);
-            self.expect(END)?;
+        let (first, is_comprehension) = self.first_part(END, false)?;
+        if is_comprehension {
             return Ok(self.make(What::Other, start));
         }
         let list = self.rest_of_list(first, END)?;

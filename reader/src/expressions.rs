@@ -402,7 +402,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// The precedence of the operator here; None where there is none between operands.
+    /// The precedence of the operator here; None for a token that joins no operands.
     fn rank(&self) -> Option<u8> {
         let token = &self.lexer.token;
         match token.kind {

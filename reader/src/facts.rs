@@ -204,7 +204,7 @@ impl<'a> Facts<'a> {
         close(out, '}');
         out.push_str(",[");
         // As where the tree is read: without these words nobody looks for them.
-        if contains(source, b"global ") || contains(source, b"del ") {
+        if !self.further.is_empty() && (contains(source, b"global ") || contains(source, b"del ")) {
             for (name, line) in &self.further {
                 out.push('[');
                 write_text(name, out);

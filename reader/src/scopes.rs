@@ -19,7 +19,7 @@ pub enum ScopeKind {
 /// Whose names the statements bind.
 pub struct Scope<'a> {
     pub kind: ScopeKind,
-    /// Where its statements begin; a docstring is none.
+    /// Where its statements begin, after a docstring.
     pub start: usize,
     pub is_fresh: bool,
     pub globals: u32,
