@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 #: Bytes of source above which starting the reader costs less than the parser.
 READER_BYTES = 4 << 10
-#: So much a pipe takes at once on every system, the lengths of the modules included.
-_PIPE_BYTES = 32 << 10
+#: Bytes of source above which a thread writes them, while the caller goes on.
+_THREAD_BYTES = 32 << 10
 
 
 def find_reader() -> str | None:
@@ -57,7 +57,7 @@ class Reading:
             return  # another machine's program: all is parsed then
         self._program = program
         frames = (piece for one in sources for piece in (b"%d\n" % len(one), one))
-        if size < _PIPE_BYTES:
+        if size < _THREAD_BYTES:
             program.write_input(frames)
             return
         from threading import Thread
@@ -72,10 +72,10 @@ class Reading:
 
     def finish(self) -> list[Any] | None:
         """The answer for each module (see `reader/src/main.rs`); None where it cannot run."""
-        if self._program is None:
+        program, self._program = self._program, None
+        if program is None:
             return None
-        data, code = self._program.wait_for_bytes()
-        self._program = None
+        data, code = program.wait_for_bytes()
         import json
 
         try:
